@@ -12,6 +12,7 @@ pub mod encoding;
 pub mod event;
 pub mod frozen;
 pub mod ids;
+pub mod mask;
 pub mod matching;
 pub mod obligations;
 pub mod request;
