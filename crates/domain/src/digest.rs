@@ -21,6 +21,11 @@ impl Digest {
         &self.0
     }
 
+    /// From the 32 bytes of a digest made elsewhere.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// From 64 lower-case hex digits.
     pub fn from_hex(text: &str) -> Option<Self> {
         let mut bytes = [0; 32];
