@@ -162,7 +162,7 @@ mod tests {
         #[test]
         fn merge_is_commutative_associative_and_idempotent(a in arbitrary(), b in arbitrary(), c in arbitrary()) {
             prop_assert_eq!(a.clone().merge(&b), b.clone().merge(&a));
-            prop_assert_eq!(a.clone().merge(&b).merge(&c), a.clone().merge(&b.clone().merge(&c)));
+            prop_assert_eq!(a.clone().merge(&b).merge(&c), a.clone().merge(&b.merge(&c)));
             prop_assert_eq!(a.clone().merge(&a), a);
         }
     }
