@@ -80,6 +80,10 @@ fn default_algorithms() -> BTreeSet<Algorithm> {
     [Algorithm::RS256, Algorithm::ES256].into()
 }
 
+fn default_audience_claim() -> String {
+    "aud".to_owned()
+}
+
 /// An issuer of agents' tokens.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -88,6 +92,10 @@ pub struct AgentIssuer {
     pub issuer: String,
     /// The audience that tokens for us carry, and no other service's.
     pub audience: String,
+    /// The claim that holds the audience: `aud`, except for issuers whose tokens carry none
+    /// (Cognito's access tokens: `client_id`). A token that has `aud` all the same is refused.
+    #[serde(default = "default_audience_claim")]
+    pub audience_claim: String,
     /// Accepted algorithms.
     #[serde(default = "default_algorithms")]
     pub algorithms: BTreeSet<Algorithm>,
