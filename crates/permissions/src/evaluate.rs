@@ -1,0 +1,121 @@
+//! From an operation's checks and the parameters to permissions.
+
+use countersign_domain::{Classes, Permission, Resource, Value};
+
+use crate::condition;
+use crate::format::{Check, Fallback, OperationRow};
+use crate::partiql;
+use crate::permissions::ActionInfo;
+use crate::resolve;
+use crate::scope::Scope;
+use crate::template::{Place, Template};
+
+/// The permissions of one call, in the order of the checks, each once.
+pub(crate) fn permissions<'p>(
+    operation: &OperationRow,
+    parameters: &Value,
+    place: &Place<'_>,
+    action: &impl Fn(&str) -> Option<ActionInfo<'p>>,
+) -> Vec<Permission> {
+    let whole = Scope::whole(parameters);
+    let extra = operation
+        .classes
+        .iter()
+        .filter(|(when, _)| condition::holds(when, &whole))
+        .fold(Classes::NONE, |all, (_, classes)| all.union(*classes));
+    let mut found = Collected::default();
+    let mut left_out: Vec<&Check> = Vec::new();
+    for check in &operation.checks {
+        let scopes = Scope::each(parameters, &check.each);
+        if scopes.is_empty() && check.fallback == Fallback::LeftOut {
+            left_out.push(check);
+        }
+        let mut any = false;
+        for scope in &scopes {
+            if !condition::holds(&check.when, scope) {
+                continue;
+            }
+            any = true;
+            if check.action == partiql::ACTION {
+                partiql::permissions(check, scope, place, action).into_iter().for_each(|pair| found.add(pair, extra));
+                continue;
+            }
+            let resources = resources(check, scope, place);
+            if resources.is_empty() && check.fallback == Fallback::LeftOut {
+                left_out.push(check);
+                continue;
+            }
+            let resources = if resources.is_empty() { vec![Resource::Unresolved] } else { resources };
+            for resource in resources {
+                for (action_name, resource) in resolve::final_pairs(&check.action, resource, place) {
+                    let known = if action_name == check.action { None } else { action(&action_name) };
+                    let (level, classes) = match known {
+                        Some(info) => (info.level.max(check.level), info.classes.union(check.classes)),
+                        None => (check.level, check.classes),
+                    };
+                    found.add(Permission { action: action_name, resource, level, classes }, extra);
+                }
+            }
+        }
+        if !any && check.fallback == Fallback::Unresolved && !check.each.is_empty() && check.when.is_empty() {
+            unresolved(check, action).into_iter().for_each(|pair| found.add(pair, extra));
+        }
+    }
+    for check in left_out {
+        if !found.has_action(&check.action) {
+            unresolved(check, action).into_iter().for_each(|pair| found.add(pair, extra));
+        }
+    }
+    if found.pairs.is_empty() {
+        // No condition held: all that the operation may ever need, on anything.
+        operation.checks.iter().flat_map(|check| unresolved(check, action)).for_each(|pair| found.add(pair, extra));
+    }
+    found.pairs
+}
+
+/// What a check stands for on a resource that is not known.
+fn unresolved<'p>(check: &Check, action: &impl Fn(&str) -> Option<ActionInfo<'p>>) -> Vec<Permission> {
+    if check.action == partiql::ACTION {
+        return partiql::everything(check, action);
+    }
+    vec![Permission {
+        action: check.action.clone(),
+        resource: Resource::Unresolved,
+        level: check.level,
+        classes: check.classes,
+    }]
+}
+
+/// The resources that the first fitting expression of a check gives.
+fn resources(check: &Check, scope: &Scope<'_>, place: &Place<'_>) -> Vec<Resource> {
+    for expression in &check.resources {
+        let resources = match expression.strip_prefix('@') {
+            Some(call) => resolve::call(call, scope, place),
+            None => Template::parse(expression).map(|template| template.fill(scope, place)).unwrap_or_default(),
+        };
+        if !resources.is_empty() {
+            return resources;
+        }
+    }
+    Vec::new()
+}
+
+/// Permissions without repetition. A set beside the list keeps a thousand keys cheap.
+#[derive(Default)]
+struct Collected {
+    pairs: Vec<Permission>,
+    seen: std::collections::HashSet<(String, Resource)>,
+}
+
+impl Collected {
+    fn add(&mut self, mut permission: Permission, extra: Classes) {
+        if self.seen.insert((permission.action.clone(), permission.resource.clone())) {
+            permission.classes = permission.classes.union(extra);
+            self.pairs.push(permission);
+        }
+    }
+
+    fn has_action(&self, action: &str) -> bool {
+        self.pairs.iter().any(|pair| pair.action == action)
+    }
+}
