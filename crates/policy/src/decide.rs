@@ -1,0 +1,276 @@
+//! The decision: candidates by the index, evaluation by Cedar, and the lattice over what matched.
+
+use cedar_policy::{Authorizer, PolicySet};
+use countersign_domain::{
+    Call, Decision, Obligations, Permission, Resource, RuleHit, obligations::MAX_APPROVAL_GROUPS,
+};
+
+use crate::{
+    annotation::Kind,
+    builtin,
+    bundle::Bundle,
+    facts::Facts,
+    index::Lookup,
+    rule::Rule,
+    scene::{Scene, Stage},
+    verdict::{PermissionVerdict, Verdict},
+    vocabulary::{ContextMembers, EntityKind},
+};
+
+/// How a rule turned out for one permission.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It matches.
+    Matches,
+    /// It does not, whatever the resource is.
+    Fails,
+    /// The resource may be any, and for some it matches or cannot be evaluated.
+    MayMatch,
+    /// It could not be evaluated.
+    Errs(String),
+}
+
+/// What the rules said about one permission.
+#[derive(Clone, Default)]
+struct Tally<'a> {
+    forbids: Vec<RuleHit>,
+    errors: Vec<RuleHit>,
+    approvals: Vec<(RuleHit, &'a Obligations)>,
+    permits: Vec<(RuleHit, &'a Obligations)>,
+}
+
+impl Bundle {
+    /// Decides `call` under `facts`.
+    ///
+    /// For each permission of the call, in this order: a forbid that no bundle lifts, or any
+    /// forbid that matches, or **any rule that cannot be evaluated**: `Deny`. Else any `permit`
+    /// with `@approval` that matches: `NeedsApproval`. Else any `permit` that matches: `Allow`.
+    /// Else `Deny`. The strictest of all permissions wins.
+    ///
+    /// Where the resource is not known exactly, a forbid or an approval matches if it does so
+    /// for any resource, and a permit only if it does so for every resource.
+    pub fn decide(&self, call: &Call, facts: &Facts<'_>) -> Verdict {
+        let scene = self.scene(call, facts);
+        let whole = builtin::forbids_call(call);
+        let mut verdict = Verdict {
+            decision: not_understood(),
+            per_permission: Vec::with_capacity(call.permissions.len()),
+            shadow: Vec::new(),
+            shadow_decision: None,
+            errors: Vec::new(),
+        };
+        let mut would_be = Vec::with_capacity(call.permissions.len());
+        for permission in &call.permissions {
+            let builtin = whole.clone().or_else(|| builtin::forbids(self.protected(), call, permission, facts));
+            let (live, shadow) = self.tally(&scene, permission);
+            verdict.errors.extend(live.errors.iter().cloned());
+            let with_shadow = shadow.join(&live);
+            would_be.push(self.settle(&scene, permission, builtin.clone(), with_shadow));
+            verdict.shadow.extend(shadow.hits());
+            verdict.per_permission.push(PermissionVerdict {
+                action: permission.action.clone(),
+                resource: permission.resource.clone(),
+                decision: self.settle(&scene, permission, builtin, live),
+            });
+        }
+        let live = verdict.per_permission.iter().map(|one| one.decision.clone());
+        verdict.decision = live.reduce(Decision::join).map_or_else(not_understood, within_group_limit);
+        sort(&mut verdict.shadow);
+        sort(&mut verdict.errors);
+        if !verdict.shadow.is_empty() {
+            verdict.shadow_decision = would_be.into_iter().reduce(Decision::join).map(within_group_limit);
+        }
+        verdict
+    }
+
+    pub(crate) fn scene<'a>(&'a self, call: &'a Call, facts: &'a Facts<'a>) -> Scene<'a> {
+        let mut groups = self.settings().groups_of(facts.agent);
+        groups.extend(facts.agent_groups.iter().cloned());
+        let mut owners = self.settings().owners_of(facts.agent);
+        owners.extend(facts.owners.iter().cloned());
+        Scene { names: self.names(), call, facts, groups, owners }
+    }
+
+    /// The rules whose heads may match.
+    pub(crate) fn candidates<'a>(&'a self, scene: &Scene<'_>, permission: &Permission) -> Vec<&'a Rule> {
+        let actions = Scene::action_names(permission);
+        let actions = actions.iter().map(|name| (EntityKind::Action, name.as_str())).collect();
+        let lookup = Lookup { actions, ..scene.lookup(permission) };
+        self.index().candidates(&lookup).into_iter().filter_map(|place| self.rule(place)).collect()
+    }
+
+    /// What live rules say, and what shadow rules say.
+    fn tally<'a>(&'a self, scene: &Scene<'_>, permission: &Permission) -> (Tally<'a>, Tally<'a>) {
+        let candidates = self.candidates(scene, permission);
+        let (mut live, mut shadow) = (Tally::default(), Tally::default());
+        if candidates.is_empty() {
+            return (live, shadow);
+        }
+        let members = candidates.iter().fold(ContextMembers::default(), |all, rule| all.union(rule.members));
+        let stage = match scene.stage(permission, members) {
+            Ok(stage) => stage,
+            Err(error) => {
+                live.errors.push(RuleHit { rule: "built-in/evaluation".to_owned(), reason: error });
+                return (live, shadow);
+            }
+        };
+        for rule in candidates {
+            let outcome = evaluate(self.authorizer(), rule, &stage, permission);
+            let tally = if rule.shadow { &mut shadow } else { &mut live };
+            tally.count(rule, outcome);
+        }
+        (live, shadow)
+    }
+
+    /// The lattice for one permission.
+    fn settle(
+        &self,
+        scene: &Scene<'_>,
+        permission: &Permission,
+        builtin: Option<RuleHit>,
+        tally: Tally<'_>,
+    ) -> Decision {
+        let Tally { forbids, errors, approvals, permits } = tally;
+        let denials: Vec<_> = builtin.into_iter().chain(forbids).chain(errors).collect();
+        if !denials.is_empty() {
+            return deny(denials);
+        }
+        if let Some((obligations, rules)) = merged(approvals) {
+            if scene.owners.is_empty() {
+                return deny(vec![builtin::no_owner()]);
+            }
+            return Decision::NeedsApproval { obligations, rules };
+        }
+        match merged(permits) {
+            Some((obligations, rules)) => Decision::Allow { obligations, rules },
+            None => Decision::Deny { reason: self.teach(scene, permission), rules: Vec::new() },
+        }
+    }
+}
+
+/// A call without permissions: nothing says what it does.
+fn not_understood() -> Decision {
+    Decision::Deny { reason: "the call has no permissions to decide on".to_owned(), rules: Vec::new() }
+}
+
+/// The first reason in the order of the sources: built-in, forbids, errors.
+fn deny(mut rules: Vec<RuleHit>) -> Decision {
+    let reason = rules.first().map(|first| format!("{} (rule `{}`)", first.reason, first.rule)).unwrap_or_default();
+    sort(&mut rules);
+    Decision::Deny { reason, rules }
+}
+
+fn sort(hits: &mut Vec<RuleHit>) {
+    hits.sort();
+    hits.dedup();
+}
+
+fn merged(hits: Vec<(RuleHit, &Obligations)>) -> Option<(Obligations, Vec<RuleHit>)> {
+    let obligations = hits.iter().map(|(_, obligations)| (*obligations).clone()).reduce(|all, one| all.merge(&one))?;
+    let mut rules: Vec<_> = hits.into_iter().map(|(hit, _)| hit).collect();
+    sort(&mut rules);
+    Some((obligations, rules))
+}
+
+/// More groups than a quorum is ever computed for would wait for ever.
+fn within_group_limit(decision: Decision) -> Decision {
+    match decision {
+        Decision::NeedsApproval { obligations, rules } if obligations.approvals.len() > MAX_APPROVAL_GROUPS => {
+            Decision::Deny {
+                reason: format!(
+                    "the call would need the approval of {} groups, and at most {MAX_APPROVAL_GROUPS} can be asked at once",
+                    obligations.approvals.len()
+                ),
+                rules,
+            }
+        }
+        other => other,
+    }
+}
+
+impl<'a> Tally<'a> {
+    fn count(&mut self, rule: &'a Rule, outcome: Outcome) {
+        let hit = |reason: String| RuleHit { rule: rule.id.clone(), reason };
+        let stated = |default: &str| rule.reason.clone().unwrap_or_else(|| default.to_owned());
+        let unknown = "; the resource is not known from the request, so it counts as every resource";
+        match (outcome, &rule.kind) {
+            (Outcome::Fails, _) | (Outcome::MayMatch, Kind::Permit(_)) => {}
+            (Outcome::Errs(error), _) => self.errors.push(hit(format!("the rule could not be evaluated: {error}"))),
+            (Outcome::Matches, Kind::Forbid) => self.forbids.push(hit(stated("a rule forbids it"))),
+            (Outcome::MayMatch, Kind::Forbid) => {
+                self.forbids.push(hit(format!("{}{unknown}", stated("a rule forbids it"))));
+            }
+            (Outcome::Matches, Kind::Approval(obligations)) => {
+                self.approvals.push((hit(stated("a rule asks for approval")), obligations));
+            }
+            (Outcome::MayMatch, Kind::Approval(obligations)) => {
+                let reason = format!("{}{unknown}", stated("a rule asks for approval"));
+                self.approvals.push((hit(reason), obligations));
+            }
+            (Outcome::Matches, Kind::Permit(obligations)) => {
+                self.permits.push((hit(stated("a rule permits it")), obligations));
+            }
+        }
+    }
+
+    fn join(&self, other: &Self) -> Self {
+        let mut both = self.clone();
+        both.forbids.extend(other.forbids.iter().cloned());
+        both.errors.extend(other.errors.iter().cloned());
+        both.approvals.extend(other.approvals.iter().cloned());
+        both.permits.extend(other.permits.iter().cloned());
+        both
+    }
+
+    fn hits(self) -> impl Iterator<Item = RuleHit> {
+        let plain = self.forbids.into_iter().chain(self.errors);
+        plain.chain(self.approvals.into_iter().chain(self.permits).map(|(hit, _)| hit))
+    }
+}
+
+/// Evaluates one rule.
+pub(crate) fn evaluate(authorizer: &Authorizer, rule: &Rule, stage: &Stage, permission: &Permission) -> Outcome {
+    let parsed = match rule.parsed() {
+        Ok(parsed) => parsed,
+        Err(error) => return Outcome::Errs(error.to_owned()),
+    };
+    match permission.resource {
+        Resource::Exact(_) => evaluate_exact(authorizer, &parsed.exact, stage),
+        Resource::NonCanonical(_) | Resource::Unresolved => evaluate_open(authorizer, parsed.open(), stage),
+    }
+}
+
+/// Each set holds one rule, so what Cedar answers is about that rule.
+pub(crate) fn evaluate_exact(authorizer: &Authorizer, rule: &PolicySet, stage: &Stage) -> Outcome {
+    let response = authorizer.is_authorized(&stage.request, rule, &stage.entities);
+    if let Some(error) = response.diagnostics().errors().next() {
+        return Outcome::Errs(message(error));
+    }
+    // A forbid that matches stands among the reasons just as a permit does.
+    match response.diagnostics().reason().next() {
+        Some(_) => Outcome::Matches,
+        None => Outcome::Fails,
+    }
+}
+
+pub(crate) fn evaluate_open(authorizer: &Authorizer, rule: &PolicySet, stage: &Stage) -> Outcome {
+    let partial = authorizer.is_authorized_partial(&stage.request, rule, &stage.entities);
+    if partial.definitely_errored().next().is_some() {
+        let response = partial.concretize();
+        return Outcome::Errs(response.diagnostics().errors().next().map_or_else(String::new, message));
+    }
+    if partial.nontrivial_residuals().next().is_some() {
+        return Outcome::MayMatch;
+    }
+    match partial.definitely_satisfied().next() {
+        Some(_) => Outcome::Matches,
+        None => Outcome::Fails,
+    }
+}
+
+/// Cedar's message without its prefix, which repeats the rule's id.
+fn message(error: &cedar_policy::AuthorizationError) -> String {
+    match error {
+        cedar_policy::AuthorizationError::PolicyEvaluationError(error) => error.inner().to_string(),
+    }
+}

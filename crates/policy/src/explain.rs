@@ -1,0 +1,225 @@
+//! Why a call got its decision, and what would change it.
+
+use std::sync::Arc;
+
+use cedar_policy::pst::{
+    ActionConstraint, BinaryOp, Clause, Effect, Expr, PrincipalConstraint, ResourceConstraint, Template,
+};
+use countersign_domain::{Call, Permission};
+
+use crate::{
+    annotation::Kind,
+    bundle::Bundle,
+    decide::{Outcome, evaluate, evaluate_exact, evaluate_open},
+    facts::Facts,
+    open,
+    rule::{Key, Rule, one_rule},
+    scene::{Scene, Stage},
+    verdict::Verdict,
+    vocabulary::{ContextMembers, EntityKind},
+};
+
+/// How many rules a search for the nearest one looks at.
+const NEAREST_LOOKS_AT: usize = 32;
+
+/// What a rule does when it matches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RuleEffect {
+    /// Denies.
+    Forbid,
+    /// Holds the call for approval.
+    Approval,
+    /// Lets the call pass.
+    Permit,
+}
+
+/// How a rule turned out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RuleOutcome {
+    /// It matches.
+    Matches,
+    /// The resource is not known, and for some resources it matches.
+    MayMatch,
+    /// It does not match.
+    Fails,
+    /// It could not be evaluated, so the call is denied.
+    Errs(String),
+}
+
+/// One rule and one permission of a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Considered {
+    /// The IAM action.
+    pub action: String,
+    /// The resource's text.
+    pub resource: String,
+    /// The rule's id.
+    pub rule: String,
+    /// The rule's file.
+    pub file: String,
+    /// The line of its first character, counted from 1.
+    pub line: u32,
+    /// What it does.
+    pub effect: RuleEffect,
+    /// Whether it only shadows.
+    pub shadow: bool,
+    /// How it turned out.
+    pub outcome: RuleOutcome,
+    /// The parts of its head and conditions that do not hold, as rules write them.
+    pub unmet: Vec<String>,
+    /// Its `@reason`.
+    pub reason: Option<String>,
+}
+
+/// Why a call got its decision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explanation {
+    /// The decision.
+    pub verdict: Verdict,
+    /// The rules about the call's actions, by permission; those that matched first, then the
+    /// nearest ones (fewest unmet parts). For those who write rules: it may name other agents.
+    pub considered: Vec<Considered>,
+}
+
+impl Bundle {
+    /// Explains the decision on `call` under `facts`.
+    pub fn explain(&self, call: &Call, facts: &Facts<'_>) -> Explanation {
+        let scene = self.scene(call, facts);
+        let mut considered = Vec::new();
+        for permission in &call.permissions {
+            let rules = self.about(permission, usize::MAX);
+            let mut of_permission = self.consider(&scene, permission, &rules);
+            of_permission.sort_by_key(|one| (one.outcome == RuleOutcome::Fails, one.unmet.len(), one.effect));
+            considered.extend(of_permission);
+        }
+        Explanation { verdict: self.decide(call, facts), considered }
+    }
+
+    fn about(&self, permission: &Permission, most: usize) -> Vec<&Rule> {
+        let names = Scene::action_names(permission);
+        let names: Vec<_> = names.iter().map(|name| (EntityKind::Action, name.as_str())).collect();
+        self.index().about(&names, most).into_iter().filter_map(|place| self.rule(place)).collect()
+    }
+
+    fn consider(&self, scene: &Scene<'_>, permission: &Permission, rules: &[&Rule]) -> Vec<Considered> {
+        let Ok(stage) = scene.stage(permission, ContextMembers::all()) else { return Vec::new() };
+        let consider = |rule: &&Rule| {
+            let outcome = evaluate(self.authorizer(), rule, &stage, permission);
+            let unmet = if outcome == Outcome::Fails { self.unmet(rule, &stage, permission) } else { Vec::new() };
+            Considered {
+                action: permission.action.clone(),
+                resource: permission.resource.as_str().to_owned(),
+                rule: rule.id.clone(),
+                file: rule.file.clone(),
+                line: rule.line,
+                effect: match rule.kind {
+                    Kind::Forbid => RuleEffect::Forbid,
+                    Kind::Approval(_) => RuleEffect::Approval,
+                    Kind::Permit(_) => RuleEffect::Permit,
+                },
+                shadow: rule.shadow,
+                outcome: match outcome {
+                    Outcome::Matches => RuleOutcome::Matches,
+                    Outcome::MayMatch => RuleOutcome::MayMatch,
+                    Outcome::Fails => RuleOutcome::Fails,
+                    Outcome::Errs(error) => RuleOutcome::Errs(error),
+                },
+                unmet,
+                reason: rule.reason.clone(),
+            }
+        };
+        rules.iter().map(consider).collect()
+    }
+
+    /// The parts of a rule that do not hold.
+    fn unmet(&self, rule: &Rule, stage: &Stage, permission: &Permission) -> Vec<String> {
+        let Ok(parsed) = rule.parsed() else { return Vec::new() };
+        let known = permission.resource.exact().is_some();
+        let holds = |part: &Template| {
+            let set = if known { Ok(part.clone()) } else { open::for_unknown_resource(part) }
+                .and_then(|part| one_rule("part", part));
+            let outcome = set.map(|set| {
+                if known {
+                    evaluate_exact(self.authorizer(), &set, stage)
+                } else {
+                    evaluate_open(self.authorizer(), &set, stage)
+                }
+            });
+            outcome != Ok(Outcome::Fails)
+        };
+        parts(&parsed.body).into_iter().filter(|(_, part)| !holds(part)).map(|(text, _)| text).collect()
+    }
+
+    /// What to tell an agent whose call nothing permits: the nearest rule that would let it pass
+    /// or hold it for approval. Rules about other agents are left out, and so are shadow rules.
+    pub(crate) fn teach(&self, scene: &Scene<'_>, permission: &Permission) -> String {
+        let what = format!("no rule permits `{}` on `{}`", permission.action, permission.resource.as_str());
+        let tellable = |rule: &&Rule| {
+            let own = match &rule.head.principal {
+                Key::Any => true,
+                Key::Is(EntityKind::Agent, id) => id == scene.facts.agent.as_str(),
+                Key::Is(_, id) => scene.groups.iter().any(|group| group.as_str() == id),
+            };
+            own && !rule.shadow && !matches!(rule.kind, Kind::Forbid) && !rule.analysis().names_principals
+        };
+        let rules: Vec<_> = self.about(permission, NEAREST_LOOKS_AT).into_iter().filter(tellable).collect();
+        let considered = self.consider(scene, permission, &rules);
+        let nearest = considered.into_iter().min_by_key(|one| (one.unmet.len(), one.effect, one.rule.clone()));
+        let Some(nearest) = nearest else { return what };
+        let would = if nearest.effect == RuleEffect::Approval { "could be asked for" } else { "would pass" };
+        let condition = match nearest.unmet.first() {
+            Some(_) => format!("with {}", nearest.unmet.join(" and ")),
+            None => "on a resource that the request names exactly".to_owned(),
+        };
+        let reason = nearest.reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
+        let text = format!("{what}; by the rule `{}`{reason} it {would} {condition}", nearest.rule);
+        text.chars().take(LONGEST_LESSON).collect()
+    }
+}
+
+/// The most characters that a denial teaches.
+const LONGEST_LESSON: usize = 600;
+
+/// The parts of a rule, each as a rule of its own with its text.
+fn parts(body: &Template) -> Vec<(String, Template)> {
+    let with = |principal: PrincipalConstraint, resource: ResourceConstraint| {
+        Template::new("part", Effect::Permit, principal, ActionConstraint::Any, resource)
+    };
+    let mut parts = Vec::new();
+    if body.principal != PrincipalConstraint::Any {
+        let part = with(body.principal.clone(), ResourceConstraint::Any);
+        parts.push((format!("`principal {}`", body.principal), part));
+    }
+    if body.resource != ResourceConstraint::Any {
+        let part = with(PrincipalConstraint::Any, body.resource.clone());
+        parts.push((format!("`resource {}`", body.resource), part));
+    }
+    for clause in body.clauses() {
+        for (text, clause) in conjuncts(clause) {
+            let part = with(PrincipalConstraint::Any, ResourceConstraint::Any).try_with_clauses([clause]);
+            parts.extend(part.ok().map(|part| (text, part)));
+        }
+    }
+    parts
+}
+
+/// A `when` cut at its top-level `&&`; an `unless` whole.
+fn conjuncts(clause: &Clause) -> Vec<(String, Clause)> {
+    fn cut<'a>(expression: &'a Arc<Expr>, into: &mut Vec<&'a Arc<Expr>>) {
+        match expression.as_ref() {
+            Expr::BinaryOp { op: BinaryOp::And, left, right } => {
+                cut(left, into);
+                cut(right, into);
+            }
+            _ => into.push(expression),
+        }
+    }
+    match clause {
+        Clause::When(expression) => {
+            let mut found = Vec::new();
+            cut(expression, &mut found);
+            found.into_iter().map(|part| (format!("`{part}`"), Clause::When(Arc::clone(part)))).collect()
+        }
+        Clause::Unless(expression) => vec![(format!("not `{expression}`"), clause.clone())],
+    }
+}

@@ -1,0 +1,34 @@
+//! Bundles of rules and settings, and what they decide about a call.
+//!
+//! Rules are written in [Cedar](https://www.cedarpolicy.com). A [`Bundle`] holds them with the
+//! settings of a deployment; [`Bundle::decide`] says what they make of a call.
+
+mod analysis;
+mod annotation;
+mod arn;
+mod builtin;
+mod bundle;
+mod compiled;
+mod decide;
+mod error;
+mod explain;
+mod facts;
+mod index;
+mod nearest;
+mod open;
+mod rule;
+mod scene;
+mod settings_check;
+mod settings_file;
+mod source;
+mod values;
+mod verdict;
+mod vocabulary;
+
+pub use builtin::MASK_TOKEN_PREFIX;
+pub use bundle::Bundle;
+pub use compiled::{COMPILED_FILE, compile};
+pub use error::{BundleError, Problem};
+pub use explain::{Considered, Explanation, RuleEffect, RuleOutcome};
+pub use facts::Facts;
+pub use verdict::{PermissionVerdict, Verdict};
