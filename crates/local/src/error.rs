@@ -1,0 +1,31 @@
+//! What can stop the local stack from starting.
+
+/// Why the stack did not start, or a command on it failed.
+#[derive(Debug, thiserror::Error)]
+pub enum StackError {
+    /// Reading, writing, listening or spawning failed.
+    #[error("{doing}: {source}")]
+    Io {
+        /// What was tried.
+        doing: String,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// The template says something that the local stack does not understand; nothing is skipped.
+    #[error("template: {0}")]
+    Template(String),
+    /// An emulator could not be installed or started, or refused what the template asks for.
+    #[error("emulator: {0}")]
+    Emulator(String),
+    /// A setting on the command line cannot be used.
+    #[error("{0}")]
+    Usage(String),
+}
+
+impl StackError {
+    /// An input or output failure while `doing` something.
+    pub fn io(doing: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+        let doing = doing.into();
+        move |source| Self::Io { doing, source }
+    }
+}
