@@ -1,0 +1,246 @@
+//! Parameters as they are shown and recorded: masked, and cut to a size that a person can read and
+//! the record can hold.
+
+use countersign_domain::{
+    Digest, Timestamp, Value,
+    mask::mask_token,
+    value::{MAX_DEPTH, PathStep, path_steps},
+};
+use serde_json::{Map, Number, Value as Json, json};
+
+use crate::{Masker, SENSITIVE, nested::pair_of, patterns::PASSWORD};
+
+/// The most characters that are shown of a text.
+pub const MAX_SHOWN_CHARACTERS: usize = 2_000;
+/// The most items that are shown of a list or a map.
+pub const MAX_SHOWN_ITEMS: usize = 100;
+/// The most values that are shown in all.
+pub const MAX_SHOWN_VALUES: usize = 2_000;
+
+impl Masker {
+    /// `value` as JSON for a page and the record.
+    ///
+    /// Members at `sensitive_paths` (as in `Users[].Password`, `Environment.Variables{}`) become
+    /// a mask token, whatever their type; other strings are masked by pattern. Texts are cut at
+    /// [`MAX_SHOWN_CHARACTERS`] and lists at [`MAX_SHOWN_ITEMS`], each saying so; after
+    /// [`MAX_SHOWN_VALUES`] values the rest is left out, saying so. A blob is shown as its length
+    /// and SHA-256, a stream as its length, a timestamp as RFC 3339.
+    ///
+    /// It is for reading, not for sending: what is shown cannot be turned back into a call.
+    pub fn mask_value(&self, value: &Value, sensitive_paths: &[&str]) -> Json {
+        let paths: Vec<Vec<PathStep<'_>>> = sensitive_paths.iter().map(|path| path_steps(path).collect()).collect();
+        let open: Vec<&[PathStep<'_>]> = paths.iter().map(Vec::as_slice).collect();
+        Shower { masker: self, left: MAX_SHOWN_VALUES }.show(value, &open, MAX_DEPTH)
+    }
+}
+
+struct Shower<'m> {
+    masker: &'m Masker,
+    left: usize,
+}
+
+impl Shower<'_> {
+    /// `open` holds what is left of each path that leads through here.
+    fn show(&mut self, value: &Value, open: &[&[PathStep<'_>]], depth: usize) -> Json {
+        if open.iter().any(|rest| rest.is_empty()) {
+            return Json::from(mask_token(SENSITIVE));
+        }
+        let (Some(left), Some(below)) = (self.left.checked_sub(1), depth.checked_sub(1)) else {
+            return Json::from("… (left out)");
+        };
+        self.left = left;
+        match value {
+            Value::Null => Json::Null,
+            Value::Bool(flag) => Json::from(*flag),
+            Value::Integer(number) => self.number(Number::from(*number)),
+            Value::Float(number) => {
+                Number::from_f64(*number).map_or_else(|| Json::from(number.to_string()), Json::Number)
+            }
+            Value::Decimal(text) | Value::Text(text) => Json::from(self.text(text)),
+            Value::Blob(bytes) => json!({ "bytes": bytes.len(), "sha256": Digest::of(bytes).to_string() }),
+            Value::Stream { length } => json!({ "stream_bytes": length }),
+            Value::Timestamp { seconds, nanoseconds } => Json::from(instant(*seconds, *nanoseconds)),
+            Value::List(items) => self.list(items, open, below),
+            Value::Record(members) => Json::Object(self.record(members, open, below)),
+        }
+    }
+
+    fn list(&mut self, items: &[Value], open: &[&[PathStep<'_>]], depth: usize) -> Json {
+        let open = stepped(open, |step| step == PathStep::EachItem);
+        let mut shown: Vec<Json> =
+            items.iter().take(MAX_SHOWN_ITEMS).map(|item| self.show(item, &open, depth)).collect();
+        if items.len() > MAX_SHOWN_ITEMS {
+            shown.push(Json::from(format!("… ({} items in all)", items.len())));
+        }
+        Json::Array(shown)
+    }
+
+    fn record(&mut self, members: &[(String, Value)], open: &[&[PathStep<'_>]], depth: usize) -> Map<String, Json> {
+        let mut shown = Map::new();
+        let named_by_data = pair_of(&members.iter().map(|(name, value)| (name.as_str(), value.as_text())));
+        for (name, value) in members.iter().take(MAX_SHOWN_ITEMS) {
+            // A map and a structure look alike here, so a path may step by name or into each.
+            let open = stepped(open, |step| step == PathStep::EachEntry || step == PathStep::Member(name));
+            let telling = named_by_data.filter(|(_, member)| member == name).map_or(name.as_str(), |(data, _)| data);
+            shown.insert(self.text(name), self.named(telling, value, &open, depth));
+        }
+        if members.len() > MAX_SHOWN_ITEMS {
+            shown.insert("…".to_owned(), Json::from(format!("({} members in all)", members.len())));
+        }
+        shown
+    }
+
+    /// A member, by its name too: `password` in a free map is masked although no model marks it.
+    /// `name` is the member's own, or the one that a neighbouring member gives.
+    fn named(&mut self, name: &str, value: &Value, open: &[&[PathStep<'_>]], depth: usize) -> Json {
+        if let Value::Text(text) = value
+            && self.masker.is_named_secret(name, text)
+        {
+            return Json::from(mask_token(PASSWORD));
+        }
+        self.show(value, open, depth)
+    }
+
+    fn number(&self, number: Number) -> Json {
+        let text = number.to_string();
+        match self.masker.mask_plain(&text) {
+            masked if masked == text => Json::Number(number),
+            masked => Json::from(masked.into_owned()),
+        }
+    }
+
+    /// Masked first and cut then, so that the cut cannot halve a secret out of recognition.
+    fn text(&self, text: &str) -> String {
+        let masked = self.masker.mask_plain(text);
+        match masked.char_indices().nth(MAX_SHOWN_CHARACTERS) {
+            None => masked.into_owned(),
+            Some((end, _)) => {
+                format!("{}… ({} characters in all)", masked.get(..end).unwrap_or_default(), masked.chars().count())
+            }
+        }
+    }
+}
+
+/// The paths that go on through a step that `fits`, without that step.
+fn stepped<'p>(open: &[&'p [PathStep<'p>]], fits: impl Fn(PathStep<'_>) -> bool) -> Vec<&'p [PathStep<'p>]> {
+    open.iter().filter_map(|rest| rest.split_first()).filter(|(step, _)| fits(**step)).map(|(_, rest)| rest).collect()
+}
+
+fn instant(seconds: i64, nanoseconds: u32) -> String {
+    match u64::try_from(seconds) {
+        Ok(seconds) if nanoseconds == 0 => Timestamp::from_secs(seconds).to_string(),
+        Ok(seconds) => {
+            let whole = Timestamp::from_secs(seconds).to_string();
+            format!("{}.{nanoseconds:09}Z", whole.trim_end_matches('Z'))
+        }
+        // Before 1970: no AWS call means it, so it is shown as it came.
+        Err(_) => format!("@{seconds}.{nanoseconds:09}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use countersign_domain::settings::Masking;
+
+    use super::*;
+
+    fn record(members: &[(&str, Value)]) -> Value {
+        Value::Record(members.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect())
+    }
+
+    fn text(text: &str) -> Value {
+        Value::Text(text.to_owned())
+    }
+
+    fn shown(value: &Value, sensitive: &[&str]) -> Json {
+        Masker::new(&Masking::default()).unwrap().mask_value(value, sensitive)
+    }
+
+    #[test]
+    fn sensitive_members_are_masked_whatever_their_type() {
+        let value = record(&[
+            ("Name", text("a")),
+            ("Pin", Value::Integer(1234)),
+            ("Users", Value::List(vec![record(&[("Secret", text("x")), ("Id", text("i"))])])),
+            ("Variables", record(&[("A", text("x")), ("B", text("y"))])),
+            ("Blob", Value::Blob(Bytes::from_static(b"x"))),
+        ]);
+        assert_eq!(
+            shown(&value, &["Pin", "Users[].Secret", "Variables{}", "Blob", "Absent.Member"]),
+            json!({
+                "Name": "a",
+                "Pin": "‹masked:sensitive›",
+                "Users": [{ "Secret": "‹masked:sensitive›", "Id": "i" }],
+                "Variables": { "A": "‹masked:sensitive›", "B": "‹masked:sensitive›" },
+                "Blob": "‹masked:sensitive›",
+            })
+        );
+    }
+
+    #[test]
+    fn every_type_has_a_readable_form() {
+        let value = record(&[
+            ("null", Value::Null),
+            ("bool", Value::Bool(true)),
+            ("float", Value::Float(1.5)),
+            ("infinite", Value::Float(f64::INFINITY)),
+            ("decimal", Value::Decimal("123456789012345678901234567890".to_owned())),
+            ("blob", Value::Blob(Bytes::from_static(b"abc"))),
+            ("stream", Value::Stream { length: 5 }),
+            ("at", Value::Timestamp { seconds: 0, nanoseconds: 0 }),
+            ("after", Value::Timestamp { seconds: 1, nanoseconds: 5 }),
+            ("before", Value::Timestamp { seconds: -1, nanoseconds: 0 }),
+        ]);
+        assert_eq!(
+            shown(&value, &[]),
+            json!({
+                "null": null,
+                "bool": true,
+                "float": 1.5,
+                "infinite": "inf",
+                "decimal": "123456789012345678901234567890",
+                "blob": { "bytes": 3, "sha256": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" },
+                "stream": { "stream_bytes": 5 },
+                "at": "1970-01-01T00:00:00Z",
+                "after": "1970-01-01T00:00:01.000000005Z",
+                "before": "@-1.000000000",
+            })
+        );
+    }
+
+    #[test]
+    fn free_maps_and_pairs_are_masked_by_name() {
+        let value = record(&[
+            ("DB_PASSWORD", text("x")),
+            ("Tags", Value::List(vec![record(&[("Key", text("api-key")), ("Value", text("x"))])])),
+            ("Contact", text("ann@example.com")),
+            ("Card", Value::Integer(4_111_111_111_111_111)),
+        ]);
+        assert_eq!(
+            shown(&value, &[]),
+            json!({
+                "DB_PASSWORD": "‹masked:password›",
+                "Tags": [{ "Key": "api-key", "Value": "‹masked:password›" }],
+                "Contact": "‹masked:email›",
+                "Card": "‹masked:card-number›",
+            })
+        );
+    }
+
+    #[test]
+    fn long_values_are_cut_and_say_so() {
+        // The secret lies across the place of the cut.
+        let long = format!("{} ann@example.com {}", "a ".repeat(MAX_SHOWN_CHARACTERS / 2 - 4), "b".repeat(50));
+        let Json::String(cut) = shown(&text(&long), &[]) else { panic!("not a text") };
+        assert!(!cut.contains("ann@"), "{cut}");
+        assert!(cut.ends_with(" characters in all)"), "{cut}");
+
+        let many = Value::List(vec![Value::Null; MAX_SHOWN_ITEMS + 5]);
+        assert_eq!(shown(&many, &[])[MAX_SHOWN_ITEMS], json!("… (105 items in all)"));
+        let wide = Value::List(vec![many; MAX_SHOWN_ITEMS]);
+        let written = shown(&wide, &[]).to_string();
+        assert!(written.contains("… (left out)"));
+        assert_eq!(written.matches("null").count(), MAX_SHOWN_VALUES - 1 - 20, "{written}");
+    }
+}
