@@ -4,6 +4,7 @@
 //! Nothing here performs input or output: no AWS SDK, no async runtime, no HTTP server, no clock
 //! and no environment. Time is passed in as [`Timestamp`].
 
+pub mod approval;
 pub mod call;
 pub mod certificate;
 pub mod decision;
