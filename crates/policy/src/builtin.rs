@@ -155,10 +155,14 @@ impl Protected {
     }
 }
 
-/// The part of the resource that names it: the last one with fixed text (`role/path/name` → `name`).
+/// The part of the resource that names it: the last one with fixed text (`role/path/name` → `name`,
+/// `stack/name/*` → `name`).
 fn telling_name<'a>(arn: &Arn<'a>) -> &'a str {
-    let last = if arn.service == "s3" { arn.name } else { arn.resource.rsplit(['/', ':']).next().unwrap_or_default() };
-    if last.trim_matches('*').is_empty() { arn.name } else { last }
+    if arn.service == "s3" {
+        return arn.name;
+    }
+    let tells = |part: &&str| !part.trim_matches('*').is_empty();
+    arn.resource.rsplit(['/', ':']).find(tells).unwrap_or(arn.name)
 }
 
 /// The longest text of `pattern` without `*`.
