@@ -86,18 +86,29 @@ fn unresolved<'p>(check: &Check, action: &impl Fn(&str) -> Option<ActionInfo<'p>
     }]
 }
 
-/// The resources that the first fitting expression of a check gives.
+/// The resources that the first filled expression of a check gives.
 fn resources(check: &Check, scope: &Scope<'_>, place: &Place<'_>) -> Vec<Resource> {
-    for expression in &check.resources {
-        let resources = match expression.strip_prefix('@') {
-            Some(call) => resolve::call(call, scope, place),
-            None => Template::parse(expression).map(|template| template.fill(scope, place)).unwrap_or_default(),
-        };
-        if !resources.is_empty() {
-            return resources;
+    let filled = check.resources.iter().map(|expression| match expression.strip_prefix('@') {
+        Some(call) => resolve::call(call, scope, place),
+        None => by_templates(expression, scope, place),
+    });
+    filled.into_iter().find(|resources| !resources.is_empty()).unwrap_or_default()
+}
+
+/// The resources of templates joined by `||`, which whole ARNs tell apart: the first template that
+/// all of them fit, else what the first filled one makes of them.
+fn by_templates(expression: &str, scope: &Scope<'_>, place: &Place<'_>) -> Vec<Resource> {
+    let mut first = Vec::new();
+    for template in expression.split("||") {
+        let filled = Template::parse(template).map(|template| template.fill(scope, place)).unwrap_or_default();
+        if !filled.is_empty() && filled.iter().all(|resource| resource.exact().is_some()) {
+            return filled;
+        }
+        if first.is_empty() {
+            first = filled;
         }
     }
-    Vec::new()
+    first
 }
 
 /// Permissions without repetition. A set beside the list keeps a thousand keys cheap.

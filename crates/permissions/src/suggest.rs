@@ -67,7 +67,7 @@ mod tests {
         };
         let suggested = |name| nearest(name, ["dynamodb", "s3"].into_iter(), names);
         assert_eq!(suggested("s3:GetObjects"), Some("s3:GetObject"));
-        assert_eq!(suggested("dynamo:PutItem"), None);
+        assert_eq!(suggested("dynamo:PutItem"), Some("dynamodb:PutItem"));
         assert_eq!(suggested("dynamdb:putitem"), Some("dynamodb:PutItem"));
         assert_eq!(suggested("nonsense:Whatever"), None);
         assert_eq!(suggested("s3"), None);

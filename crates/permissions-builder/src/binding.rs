@@ -1,0 +1,252 @@
+//! From a resource type's ARN format to a resource expression over an operation's members.
+//!
+//! Reviewed bindings come first. Where a type has none, the format's variables are matched with the
+//! top-level members by their names: `${TableName}` with `TableName` or `TableNames`, `Name` where
+//! the operation is about a table, and, only as a whole ARN, `TableArn`, `Table` or `resourceArn`.
+
+use countersign_permissions::{resolve, template::Template};
+
+use crate::botocore::{Model, Operation};
+use crate::members::{Member, exists, plain};
+use crate::tables::Tables;
+
+/// What a type's binding reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Bound {
+    /// The resource expression.
+    pub(crate) expression: String,
+    /// The member, where only a whole ARN in it fills the expression.
+    pub(crate) whole_arn_in: Option<String>,
+}
+
+/// An operation and what is needed to bind its types.
+pub(crate) struct Binder<'b> {
+    pub(crate) model: &'b Model,
+    pub(crate) operation: &'b Operation,
+    pub(crate) name: &'b str,
+    pub(crate) inputs: &'b [Member],
+    pub(crate) tables: &'b Tables,
+}
+
+impl Binder<'_> {
+    /// The alternatives for `prefix:kind`, the most specific first; empty if none binds.
+    pub(crate) fn bind(&self, prefix: &str, kind: &str, formats: &[String]) -> Vec<Bound> {
+        let key = format!("{prefix}:{kind}");
+        let mut reviewed = self.tables.bindings.iter().filter(|(name, _)| *name == key).peekable();
+        if reviewed.peek().is_some() {
+            return reviewed
+                .flat_map(|(_, expressions)| expressions)
+                .filter_map(|expression| self.applicable(expression, ""))
+                .map(|expression| Bound { expression, whole_arn_in: None })
+                .collect();
+        }
+        let folds = self.tables.folded.iter().any(|folded| folded == prefix);
+        let mut found: Vec<Bound> =
+            formats.iter().filter_map(|format| self.by_names(prefix, kind, format, folds)).collect();
+        if found.len() > 1 && found.iter().any(|bound| bound.whole_arn_in.is_none()) {
+            // One name, several forms of ARN: the name does not tell which.
+            return Vec::new();
+        }
+        found.dedup();
+        found
+    }
+
+    /// The expression without sources that the input does not have; `None` if a variable is then left
+    /// without any.
+    pub(crate) fn applicable(&self, expression: &str, each: &str) -> Option<String> {
+        if let Some(call) = expression.strip_prefix('@') {
+            let (_, arguments) = resolve::parse(call)?;
+            return exists(self.model, self.operation, each, arguments.first()?).then(|| expression.to_owned());
+        }
+        let alternatives: Vec<_> =
+            expression.split("||").filter_map(|template| self.applicable_template(template, each)).collect();
+        (!alternatives.is_empty()).then(|| alternatives.join("||"))
+    }
+
+    fn applicable_template(&self, template: &str, each: &str) -> Option<String> {
+        let mut out = String::new();
+        let mut rest = template;
+        while let Some((before, after)) = rest.split_once('{') {
+            let (variable, after) = after.split_once('}')?;
+            let (sources, kind) = variable.rsplit_once(':').map_or((variable, None), |(s, kind)| (s, Some(kind)));
+            let kept: Vec<_> = sources
+                .split('|')
+                .filter(|source| {
+                    source.starts_with(['=', '$']) || *source == "-" || exists(self.model, self.operation, each, source)
+                })
+                .collect();
+            if kept.is_empty() {
+                return None;
+            }
+            out.push_str(before);
+            out.push('{');
+            out.push_str(&kept.join("|"));
+            if let Some(kind) = kind {
+                out.push(':');
+                out.push_str(kind);
+            }
+            out.push('}');
+            rest = after;
+        }
+        out.push_str(rest);
+        Some(out)
+    }
+
+    fn by_names(&self, prefix: &str, kind: &str, format: &str, folds: bool) -> Option<Bound> {
+        if format.contains(['*', '?']) {
+            return None;
+        }
+        let variables = variables(format)?;
+        let (last, before) = variables.split_last()?;
+        let last_match = self.matching(last, kind)?;
+        let mut whole = matches!(last_match, Match::WholeArn(_));
+        let mut paths = Vec::new();
+        for variable in before {
+            match self.matching(variable, kind) {
+                Some(Match::Plain(path)) if !whole => paths.push(path),
+                _ if whole => paths.push("-".to_owned()),
+                _ => {
+                    // The last member may still hold a whole ARN.
+                    whole = true;
+                    paths.push("-".to_owned());
+                }
+            }
+        }
+        let path = match last_match {
+            Match::Plain(path) | Match::WholeArn(path) => path,
+        };
+        if whole {
+            paths.iter_mut().for_each(|path| "-".clone_into(path));
+        }
+        paths.push(path.clone());
+        let variable_kind = match () {
+            () if whole => ":arn",
+            () if folds => ":lower",
+            () if prefix == "ec2" && last.ends_with("Id") => ":id",
+            () => "",
+        };
+        let expression = fill_format(format, &variables, &paths, variable_kind);
+        Template::parse(&expression)?;
+        Some(Bound { expression, whole_arn_in: whole.then_some(path) })
+    }
+
+    fn matching(&self, variable: &str, kind: &str) -> Option<Match> {
+        let wanted = plain(variable);
+        let (base, suffix) = split_suffix(&wanted);
+        let kind = plain(kind);
+        let is_about = [base, kind.as_str(), &wanted].iter().any(|noun| is_about(self.name, noun));
+        let top = || {
+            self.inputs.iter().filter(|member| {
+                matches!(member.kind.as_str(), "string" | "integer" | "long") && !member.path.contains(['.', '{'])
+            })
+        };
+        let single = |names: &[String]| {
+            names.iter().find_map(|name| top().find(|member| !member.path.contains('[') && member.plain == *name))
+        };
+        let several = |names: &[String]| {
+            names.iter().find_map(|name| top().find(|member| member.path.contains('[') && member.plain == *name))
+        };
+        let mut exact = vec![wanted.clone()];
+        if !suffix.is_empty() {
+            exact.push(format!("{kind}{suffix}"));
+            if is_about {
+                exact.push(suffix.to_owned());
+            }
+        }
+        if suffix == "id" {
+            exact.extend([format!("{base}identifier"), base.to_owned()]);
+            if is_about {
+                exact.push("identifier".to_owned());
+            }
+        }
+        let plural: Vec<_> = exact.iter().map(|name| format!("{name}s")).collect();
+        if let Some(member) = single(&exact).or_else(|| several(&plural)).or_else(|| several(&exact)) {
+            return Some(Match::Plain(member.path.clone()));
+        }
+        let mut whole =
+            vec![format!("{base}arn"), format!("{kind}arn"), format!("{base}identifier"), format!("{kind}identifier")];
+        whole.extend([base.to_owned(), kind]);
+        if is_about {
+            whole.extend(["arn".to_owned(), "identifier".to_owned()]);
+        }
+        whole.extend(["resourcearn", "resourceidentifier", "resource"].map(str::to_owned));
+        let plural: Vec<_> = whole.iter().map(|name| format!("{name}s")).collect();
+        let member = single(&whole).or_else(|| several(&plural)).or_else(|| several(&whole));
+        member.filter(|member| !member.plain.is_empty()).map(|member| Match::WholeArn(member.path.clone()))
+    }
+}
+
+enum Match {
+    /// The member holds the variable's value, or a whole ARN.
+    Plain(String),
+    /// The member tells the resource only where it holds a whole ARN.
+    WholeArn(String),
+}
+
+/// `tablename` as `table` and `name`.
+fn split_suffix(plain: &str) -> (&str, &str) {
+    for suffix in ["name", "id"] {
+        if let Some(base) = plain.strip_suffix(suffix)
+            && !base.is_empty()
+        {
+            return (base, suffix);
+        }
+    }
+    (plain, if plain == "name" || plain == "id" { plain } else { "" })
+}
+
+/// Whether an operation such as `DescribeTable` or `ListTables` is about the noun `table`.
+fn is_about(operation: &str, noun: &str) -> bool {
+    let rest = operation.trim_start_matches(|char: char| char.is_ascii_lowercase());
+    let verb_end = rest.char_indices().skip(1).find(|(_, char)| char.is_ascii_uppercase()).map(|(at, _)| at);
+    let object = verb_end.and_then(|at| rest.get(at..)).map(plain).unwrap_or_default();
+    !noun.is_empty() && (object == noun || object.strip_suffix('s') == Some(noun))
+}
+
+/// The variables of a format besides partition, region and account.
+fn variables(format: &str) -> Option<Vec<&str>> {
+    let mut found = Vec::new();
+    let mut rest = format;
+    while let Some((_, after)) = rest.split_once("${") {
+        let (variable, after) = after.split_once('}')?;
+        if !matches!(variable, "Partition" | "Region" | "Account") {
+            found.push(variable);
+        }
+        rest = after;
+    }
+    Some(found)
+}
+
+fn fill_format(format: &str, variables: &[&str], paths: &[String], last_kind: &str) -> String {
+    let mut out =
+        format.replace("${Partition}", "$P").replace("${Region}", "$R").replace("${Account}", "$A");
+    for (at, (variable, path)) in variables.iter().zip(paths).enumerate() {
+        let kind = if at + 1 == variables.len() { last_kind } else { "" };
+        out = out.replacen(&format!("${{{variable}}}"), &format!("{{{path}{kind}}}"), 1);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nouns_of_operations() {
+        assert!(is_about("DescribeTable", "table"));
+        assert!(is_about("ListTables", "table"));
+        assert!(!is_about("CreateTableBackup", "table"));
+        assert!(!is_about("Describe", "table"));
+    }
+
+    #[test]
+    fn formats_become_templates() {
+        let format = "arn:${Partition}:x:${Region}:${Account}:a/${AId}/b/${BName}";
+        let variables = variables(format).unwrap();
+        assert_eq!(variables, ["AId", "BName"]);
+        assert_eq!(
+            fill_format(format, &variables, &["aId".into(), "Name".into()], ":lower"),
+            "arn:$P:x:$R:$A:a/{aId}/b/{Name:lower}"
+        );
+    }
+}
