@@ -254,3 +254,6 @@ impl ChunkSigner {
         if signature.is_some_and(|it| it.matches(&expected)) { Ok(()) } else { Err(SignatureError::TrailerSignature) }
     }
 }
+
+#[cfg(test)]
+mod tests;

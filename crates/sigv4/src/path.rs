@@ -120,6 +120,22 @@ mod tests {
         }
     }
 
+    /// The cases of the published suite that say `normalize: false`, of which the S3 family is the only use.
+    #[test]
+    fn unnormalised_paths_of_the_published_suite() {
+        let suite = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/aws-signing-test-suite");
+        for case in
+            ["relative", "relative-relative", "slash", "slash-dot-slash", "slash-pointless-dot", "slashes", "space"]
+        {
+            let case = suite.join(format!("get-{case}-unnormalized"));
+            let read = |name: &str| std::fs::read_to_string(case.join(name)).unwrap();
+            let signed = read("header-signed-request.txt");
+            let raw = signed.strip_prefix("GET ").unwrap().split_once(" HTTP").unwrap().0;
+            let expected = read("header-canonical-request.txt");
+            assert_eq!(Some(accepted(raw, "s3").0.as_str()), expected.lines().nth(1), "{case:?}");
+        }
+    }
+
     #[test]
     fn uncovered_segments_are_refused_by_default() {
         for raw in ["//", "/a//b", "//a", "/a//", "/.", "/..", "/a/.", "/a/../b", "/./"] {
