@@ -1,5 +1,7 @@
 //! Public keys as issuers publish them (RFC 7517), and verifying with them.
 
+use std::sync::Arc;
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use countersign_domain::settings::Algorithm;
 use ring::signature::{
@@ -144,10 +146,10 @@ pub(crate) fn parse_set(untrusted_document: &[u8]) -> Result<Vec<Jwk>, &'static 
 /// Without `kid` there must be exactly one key for the algorithm, and two keys under one id serve
 /// nobody: trying several keys would let whoever adds a key choose.
 pub(crate) fn select<'a>(
-    keys: &'a [Jwk],
+    keys: &'a [Arc<Jwk>],
     unverified_key_id: Option<&str>,
     algorithm: Algorithm,
-) -> Result<&'a Jwk, IdentityError> {
+) -> Result<&'a Arc<Jwk>, IdentityError> {
     let mut fitting = keys
         .iter()
         .filter(|key| unverified_key_id.is_none_or(|id| key.key_id.as_deref() == Some(id)))

@@ -36,6 +36,12 @@ pub trait FetchDocument {
     fn fetch(&self, url: &str) -> impl Future<Output = Result<Bytes, FetchError>> + Send;
 }
 
+impl<T: FetchDocument + Send + Sync> FetchDocument for Arc<T> {
+    fn fetch(&self, url: &str) -> impl Future<Output = Result<Bytes, FetchError>> + Send {
+        T::fetch(self, url)
+    }
+}
+
 /// Why a document could not be fetched; the text is for people and holds no secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -55,7 +61,7 @@ pub struct Endpoints {
 #[derive(Debug)]
 struct Known {
     endpoints: Endpoints,
-    keys: Vec<Jwk>,
+    keys: Vec<Arc<Jwk>>,
     fetched_at: Timestamp,
 }
 
@@ -75,19 +81,6 @@ pub(crate) struct IssuerKeys<F> {
     issuers: Vec<(String, Mutex<IssuerState>)>,
 }
 
-/// The key that verifies a token.
-#[derive(Debug)]
-pub(crate) struct FoundKey {
-    known: Arc<Known>,
-    place: usize,
-}
-
-impl FoundKey {
-    pub(crate) fn key(&self) -> Result<&Jwk, IdentityError> {
-        self.known.keys.get(self.place).ok_or(IdentityError::UnknownKey)
-    }
-}
-
 impl<F: FetchDocument> IssuerKeys<F> {
     pub(crate) fn new(issuers: impl IntoIterator<Item = String>, fetch: F) -> Self {
         let mut names: Vec<String> = issuers.into_iter().collect();
@@ -103,12 +96,10 @@ impl<F: FetchDocument> IssuerKeys<F> {
         unverified_key_id: Option<&str>,
         algorithm: Algorithm,
         now: Timestamp,
-    ) -> Result<FoundKey, IdentityError> {
-        let known = self.known(issuer, now, |known| jwk::select(&known.keys, unverified_key_id, algorithm).is_ok());
-        let known = known.await?;
-        let chosen = jwk::select(&known.keys, unverified_key_id, algorithm)?;
-        let place = known.keys.iter().position(|key| std::ptr::eq(key, chosen)).ok_or(IdentityError::UnknownKey)?;
-        Ok(FoundKey { known, place })
+    ) -> Result<Arc<Jwk>, IdentityError> {
+        let select = |known: &Known| jwk::select(&known.keys, unverified_key_id, algorithm).cloned();
+        let known = self.known(issuer, now, |known| select(known).is_ok()).await?;
+        select(&known)
     }
 
     /// Where `issuer` is reached.
@@ -164,7 +155,7 @@ impl<F: FetchDocument> IssuerKeys<F> {
         let document = self.document(&discovery).await?;
         let document = strict_json::object(&document).map_err(|_| "the discovery document is not strict json")?;
         let endpoints = read_discovery(&document, issuer)?;
-        let keys = jwk::parse_set(&self.document(&endpoints.jwks_uri).await?)?;
+        let keys = jwk::parse_set(&self.document(&endpoints.jwks_uri).await?)?.into_iter().map(Arc::new).collect();
         Ok(Known { endpoints, keys, fetched_at: now })
     }
 

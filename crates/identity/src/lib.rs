@@ -23,3 +23,6 @@ pub mod web_identity;
 pub use error::IdentityError;
 pub use keys::{Endpoints, FetchDocument, FetchError};
 pub use token::{AgentIdentity, PersonIdentity, TokenVerifier};
+
+#[cfg(test)]
+mod tests;

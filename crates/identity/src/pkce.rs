@@ -212,9 +212,8 @@ impl Sealer {
     /// # Errors
     /// When the key cannot be derived.
     pub fn form_token(&self, session: &PersonSession, request: &RequestId) -> Result<String, SignInError> {
-        let mut writer = Writer::new("countersign/form-token/v1");
-        writer.bytes(&session.id).text(session.person.as_str()).text(request.as_str());
-        Ok(URL_SAFE_NO_PAD.encode(self.newest().tag(Purpose::FORM_TOKEN, &writer.finish())?.as_slice()))
+        let tag = self.newest().tag(Purpose::FORM_TOKEN, &form_token_message(session, request))?;
+        Ok(URL_SAFE_NO_PAD.encode(tag.as_slice()))
     }
 
     /// Checks a form's token.
@@ -227,12 +226,15 @@ impl Sealer {
         request: &RequestId,
         unverified_token: &str,
     ) -> Result<(), SignInError> {
-        let expected = self.form_token(session, request)?;
-        if bool::from(expected.as_bytes().ct_eq(unverified_token.as_bytes())) {
-            Ok(())
-        } else {
-            Err(SignInError::FormToken)
+        let message = form_token_message(session, request);
+        // Any key of the ring: a page may be open while the key is rotated.
+        for key in self.keys() {
+            let expected = URL_SAFE_NO_PAD.encode(key.tag(Purpose::FORM_TOKEN, &message)?.as_slice());
+            if bool::from(expected.as_bytes().ct_eq(unverified_token.as_bytes())) {
+                return Ok(());
+            }
         }
+        Err(SignInError::FormToken)
     }
 }
 
@@ -366,6 +368,12 @@ fn form(members: &[(&str, &str)]) -> String {
         .join("&")
 }
 
+fn form_token_message(session: &PersonSession, request: &RequestId) -> Vec<u8> {
+    let mut writer = Writer::new("countersign/form-token/v1");
+    writer.bytes(&session.id).text(session.person.as_str()).text(request.as_str());
+    writer.finish()
+}
+
 fn decode_login(bytes: &[u8]) -> Result<LoginState, DecodeError> {
     let mut reader = Reader::new(bytes, LOGIN_TAG)?;
     let login = LoginState {
@@ -393,3 +401,6 @@ fn decode_person(bytes: &[u8]) -> Result<PersonSession, DecodeError> {
     reader.finish()?;
     Ok(PersonSession { id, person, issuer, subject, signed_in_at, authenticated_at, methods, expires_at })
 }
+
+#[cfg(test)]
+mod tests;

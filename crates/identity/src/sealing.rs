@@ -152,10 +152,14 @@ impl Sealer {
         &self.newest
     }
 
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &SealingKey> {
+        [&self.newest].into_iter().chain(&self.older)
+    }
+
     /// The key that sealed `sealed`, by the id in front of it.
     pub(crate) fn key_of(&self, sealed: &str) -> Option<&SealingKey> {
         let (id, _) = sealed.split_once('.')?;
-        [&self.newest].into_iter().chain(&self.older).find(|key| key.id == id)
+        self.keys().find(|key| key.id == id)
     }
 
     /// Fills `N` bytes with randomness.

@@ -204,6 +204,13 @@ impl From<SealError> for SessionError {
     }
 }
 
+/// How long a session lives: what was asked for, at most what the bundle says, at least
+/// [`MIN_LIFETIME`].
+pub fn lifetime(asked_seconds: Option<u32>, configured: Duration) -> Duration {
+    let asked = asked_seconds.map_or(configured, |seconds| Duration::from_secs(u64::from(seconds)));
+    asked.min(configured).clamp(MIN_LIFETIME, MAX_LIFETIME)
+}
+
 /// Whether an access key id has the form of ours.
 pub fn is_session_access_key(access_key_id: &str) -> bool {
     access_key_id.strip_prefix(ACCESS_KEY_PREFIX).is_some_and(|rest| {
@@ -332,3 +339,6 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+#[cfg(test)]
+mod tests;

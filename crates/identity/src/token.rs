@@ -131,9 +131,9 @@ impl<F: FetchDocument> TokenVerifier<F> {
             |entry| &entry.issuer,
             |entry| check_agent(entry, &token, now),
         )?;
-        let found = self.keys.find(&setting.issuer, token.unverified_key_id.as_deref(), token.algorithm, now).await?;
+        let key = self.keys.find(&setting.issuer, token.unverified_key_id.as_deref(), token.algorithm, now).await?;
         let token_hash = token.digest();
-        let claims = token.verify(found.key()?)?;
+        let claims = token.verify(&key)?;
         agent_identity(setting, &claims, token_hash, now)
     }
 
@@ -155,8 +155,8 @@ impl<F: FetchDocument> TokenVerifier<F> {
             |entry| &entry.issuer,
             |entry| check_person(entry, &token, expected_nonce, now),
         )?;
-        let found = self.keys.find(&setting.issuer, token.unverified_key_id.as_deref(), token.algorithm, now).await?;
-        let claims = token.verify(found.key()?)?;
+        let key = self.keys.find(&setting.issuer, token.unverified_key_id.as_deref(), token.algorithm, now).await?;
+        let claims = token.verify(&key)?;
         person_identity(setting, &claims, now)
     }
 

@@ -365,3 +365,6 @@ fn escaped(text: &str) -> String {
         out
     })
 }
+
+#[cfg(test)]
+mod tests;
