@@ -44,7 +44,9 @@ pub struct Verified {
 
 /// Verifies the signature of a request under the strict [`Options`].
 ///
-/// `presented` must have been parsed from the same `request`. `now` is the server's time.
+/// `presented` must have been parsed from the same `request`, and `secret` must belong to
+/// [`Presented::unverified_access_key_id`]: in the header form nothing but the choice of the secret covers the access
+/// key id. `now` is the server's time.
 ///
 /// # Errors
 /// When the signature is wrong, late, or covers too little, or when the body is not what was signed.

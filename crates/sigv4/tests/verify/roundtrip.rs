@@ -3,7 +3,7 @@
 use countersign_sigv4::PayloadKind;
 use proptest::prelude::*;
 
-use crate::signer::{HEADER, Request, S3, Signing, encoded, signed};
+use crate::signer::{HEADER, KEY_ID, Request, S3, Signing, encoded, signed};
 
 /// Every way of signing that both `aws-sigv4` and we have.
 fn signings() -> impl Strategy<Value = Signing> {
@@ -164,7 +164,11 @@ proptest! {
         let text = if name { &mut header.0 } else { &mut header.1 };
         let Some(flipped) = flip(text, at, to) else { return Ok(()) };
         let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
-        let same = !name && words(text) == words(&flipped);
+        // the access key id is covered by nothing but the choice of the secret, which is fixed here
+        let key_id = |text: &str| text.split_once("Credential=").map(|(_, text)| text.split_at(KEY_ID.len()).0.to_owned());
+        let other_key_id = key_id(&flipped).filter(|id| key_id(text).is_some_and(|was| was != *id));
+        let is_key_id = other_key_id.is_some_and(|id| id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'));
+        let same = !name && (words(text) == words(&flipped) || is_key_id);
         *text = flipped;
         prop_assert_eq!(signed.verify().is_ok(), same, "{:?}", signed);
     }
