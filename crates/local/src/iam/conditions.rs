@@ -33,6 +33,11 @@ impl Context {
         }
     }
 
+    /// Adds the keys of `other`; they win.
+    pub fn extend(&mut self, other: &Context) {
+        self.0.extend(other.0.iter().map(|(key, values)| (key.clone(), values.clone())));
+    }
+
     /// The values of `key`, if the request has it.
     pub fn values(&self, key: &str) -> Option<&[String]> {
         self.0.get(&key.to_lowercase()).map(Vec::as_slice)
