@@ -67,8 +67,11 @@ impl Classifier<'_> {
             .filter(|block| !block.not && !block.when.is_empty() && block.names.contains(&name))
             .map(|block| (block.when.clone(), Classes::NONE.with(block.class)))
             .collect();
+        // What does not exist yet has no protection to lose.
+        let is_new = ["Create", "Restore", "Run"].iter().any(|verb| begins_with_word(operation, verb));
         let protections = inputs.iter().filter(|member| {
             member.kind == "boolean"
+                && !is_new
                 && ["deletionprotection", "terminationprotection", "deleteprotection"]
                     .iter()
                     .any(|word| member.plain.contains(word))
@@ -129,5 +132,6 @@ const SECRET_WORDS: [&str; 14] = [
 fn is_secret(member: &Member) -> bool {
     matches!(member.kind.as_str(), "string" | "blob")
         && SECRET_WORDS.iter().any(|word| member.plain.ends_with(word))
-        && !member.path.to_ascii_lowercase().contains("secretarn")
+        // Databases show a password that is about to change as asterisks.
+        && !member.path.contains("PendingModifiedValues")
 }

@@ -42,6 +42,10 @@ pub enum Kind {
     Slashed,
     /// `family:revision` with a number.
     Revision,
+    /// An IAM path: `/`, or segments between slashes with one at each end.
+    IamPath,
+    /// `alias/` and a path.
+    Alias,
     /// Only a whole ARN is canonical; a name alone does not tell the ARN.
     Arn,
     /// The same where this part of the ARN is a [`Kind::Path`], as in the ARNs of roles.
@@ -61,6 +65,8 @@ impl Kind {
             "region" => Kind::Region,
             "slashed" => Kind::Slashed,
             "revision" => Kind::Revision,
+            "iam-path" => Kind::IamPath,
+            "alias" => Kind::Alias,
             "arn" => Kind::Arn,
             "arn-path" => Kind::ArnPath,
             _ => return None,
@@ -82,6 +88,11 @@ impl Kind {
             Kind::Revision => text.split_once(':').is_some_and(|(family, revision)| {
                 is_segment(family) && !revision.is_empty() && revision.bytes().all(|byte| byte.is_ascii_digit())
             }),
+            Kind::IamPath => {
+                let inner = text.strip_prefix('/').and_then(|rest| rest.strip_suffix('/'));
+                text == "/" || inner.is_some_and(|inner| inner.split('/').all(is_segment))
+            }
+            Kind::Alias => text.strip_prefix("alias/").is_some_and(|rest| rest.split('/').all(is_segment)),
             Kind::Any => is_any(text),
             Kind::Id => is_segment(text) && text.bytes().all(is_id_byte),
             Kind::Uuid => is_uuid(text.strip_prefix("mrk-").unwrap_or(text)),
