@@ -4,10 +4,38 @@
 //! Built from botocore's service models by `countersign-catalogue-builder` into one binary blob
 //! that is compiled in; a service's part is decoded when it is first used.
 
+mod alias;
+pub mod blob;
+mod catalogue;
+mod cbor;
+mod cbor_write;
 mod errors;
+mod fault;
+mod form;
+mod frame;
+mod headers;
+mod identify;
+mod inflate;
+mod json;
+mod json_write;
+pub mod model;
+mod moment;
+mod percent;
 mod refusal;
 mod request;
+mod rest_read;
+mod rest_write;
+mod scalar;
+mod serialise;
+mod service;
+mod template;
+mod understand;
+mod upstream;
+mod xml;
+mod xml_values;
 
+pub use catalogue::Catalogue;
 pub use errors::{ApiError, ErrorReply};
 pub use refusal::Refusal;
 pub use request::{Place, Understood, WireRequest};
+pub use service::Service;

@@ -1,0 +1,36 @@
+//! `countersign-catalogue-builder build`: writes the blob.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use countersign_catalogue_builder::{BuildError, build, source};
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match words.as_slice() {
+        ["build", options @ ..] => run_build(options),
+        _ => Err(BuildError::Source("usage: build [--models DIR] [--out FILE]".to_owned())),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run_build(options: &[&str]) -> Result<(), BuildError> {
+    let option = |name: &str| options.iter().position(|word| *word == name).and_then(|place| options.get(place + 1));
+    let models = match option("--models") {
+        Some(directory) => PathBuf::from(directory),
+        None => source::pinned_models(Path::new("target/models"))?,
+    };
+    let out = option("--out").copied().unwrap_or("crates/catalogue/data/catalogue.bin");
+    let report = build(&models, &format!("botocore-{}", source::BOTOCORE))?;
+    let written = std::fs::write(out, &report.blob);
+    written.map_err(|source| BuildError::File { path: out.to_owned(), source })?;
+    eprintln!("{} services, {} operations, {} bytes", report.services, report.operations, report.blob.len());
+    Ok(())
+}

@@ -1,0 +1,412 @@
+//! Reads botocore's service models into the form that the catalogue uses.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+
+use countersign_catalogue::model::{
+    Location, Member, MemberTraits, ModelledError, Namespace, Operation, OperationTraits, Partition, SCALARS, ServiceModel,
+    Shape, Signing, Structure, Text, TimeFormat,
+};
+use countersign_domain::Protocol;
+use serde_json::Value;
+
+use crate::endpoint_rules::Rules;
+use crate::sensitive::Supplement;
+use crate::{BuildError, endpoints};
+
+/// Text that lives as long as the builder: a short process, and the models share little.
+pub fn leak(text: &str) -> Text {
+    if text.is_empty() { "" } else { Box::leak(text.to_owned().into_boxed_str()) }
+}
+
+/// botocore's `data` directory.
+pub struct Models {
+    directory: PathBuf,
+}
+
+impl Models {
+    /// The models in `directory`, which holds `partitions.json` and a directory for each service.
+    pub fn new(directory: impl Into<PathBuf>) -> Self {
+        Self { directory: directory.into() }
+    }
+
+    /// `partitions.json`.
+    ///
+    /// # Errors
+    /// [`BuildError`] when it cannot be read.
+    pub fn partitions(&self) -> Result<Value, BuildError> {
+        read_json(&self.directory.join("partitions.json"))
+    }
+
+    /// The names of the services, sorted.
+    ///
+    /// # Errors
+    /// [`BuildError`] when the directory cannot be read.
+    pub fn services(&self) -> Result<Vec<String>, BuildError> {
+        let mut names = directories(&self.directory)?;
+        names.sort();
+        Ok(names)
+    }
+
+    /// The model and the endpoint rules of a service, in its newest API version.
+    ///
+    /// # Errors
+    /// [`BuildError`] when they cannot be read.
+    pub fn service(&self, service: &str) -> Result<(Value, Value), BuildError> {
+        let directory = self.directory.join(service);
+        let mut versions = directories(&directory)?;
+        versions.sort();
+        let newest = versions.pop().ok_or_else(|| BuildError::Source(format!("`{service}` has no version")))?;
+        let version = directory.join(newest);
+        Ok((read_json(&version.join("service-2.json"))?, read_json(&version.join("endpoint-rule-set-1.json"))?))
+    }
+}
+
+fn directories(path: &Path) -> Result<Vec<String>, BuildError> {
+    let entries = std::fs::read_dir(path).map_err(|source| BuildError::file(path, source))?;
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(|source| BuildError::file(path, source))?;
+        if entry.path().is_dir() && !entry.file_name().to_string_lossy().starts_with('_') {
+            names.push(entry.file_name().to_string_lossy().into_owned());
+        }
+    }
+    Ok(names)
+}
+
+/// Reads `path`, or `path.gz` where only that exists.
+fn read_json(path: &Path) -> Result<Value, BuildError> {
+    let parsed = if path.exists() {
+        let text = std::fs::read(path).map_err(|source| BuildError::file(path, source))?;
+        serde_json::from_slice(&text)
+    } else {
+        let packed = path.with_extension("json.gz");
+        let file = std::fs::File::open(&packed).map_err(|source| BuildError::file(&packed, source))?;
+        serde_json::from_reader(std::io::BufReader::new(flate2::read::GzDecoder::new(file)))
+    };
+    parsed.map_err(|source| BuildError::Json { path: path.display().to_string(), source })
+}
+
+/// Reads one service.
+pub struct ServiceReader<'a> {
+    id: &'a str,
+    model: &'a Value,
+    supplement: &'a mut Supplement,
+    numbers: HashMap<String, usize>,
+    waiting: Vec<String>,
+    namespaces: Vec<Namespace>,
+}
+
+impl<'a> ServiceReader<'a> {
+    /// A reader of `model`, the service in botocore's directory `id`.
+    pub fn new(id: &'a str, model: &'a Value, supplement: &'a mut Supplement) -> Self {
+        Self { id, model, supplement, numbers: HashMap::new(), waiting: Vec::new(), namespaces: Vec::new() }
+    }
+
+    /// The whole service.
+    ///
+    /// # Errors
+    /// [`BuildError`] when the model holds something that is not known here.
+    pub fn read(mut self, rule_set: &Value, partitions: &Value) -> Result<ServiceModel, BuildError> {
+        let places: Vec<Partition> = endpoints::partitions(partitions);
+        let rules = Rules::new(rule_set, partitions);
+        let metadata = &self.model["metadata"];
+        let text = |name: &str| metadata[name].as_str().unwrap_or_default();
+
+        let mut tables: Vec<(Text, _)> = Vec::new();
+        let mut operations = Vec::new();
+        for (_, operation) in sorted(&self.model["operations"]) {
+            let context = static_context(operation);
+            let key = endpoints::context_key(&context);
+            let place = match tables.iter().position(|(known, _)| *known == key) {
+                Some(place) => place,
+                None => {
+                    tables.push((key, endpoints::table(&rules, &places, &context)?));
+                    tables.len() - 1
+                }
+            };
+            operations.push(self.operation(operation, place)?);
+        }
+        let errors = self.errors();
+        let shapes = self.shapes()?;
+        Ok(ServiceModel {
+            id: leak(self.id),
+            service_id: leak(text("serviceId")),
+            full_name: leak(text("serviceFullName")),
+            api_version: leak(text("apiVersion")),
+            signing_name: leak(metadata["signingName"].as_str().unwrap_or_else(|| text("endpointPrefix"))),
+            protocols: self.protocols()?,
+            target_prefix: leak(text("targetPrefix")),
+            json_version: leak(text("jsonVersion")),
+            query_compatible: metadata.get("awsQueryCompatible").is_some(),
+            signing: match text("signatureVersion") {
+                "v4" | "s3" | "s3v4" => Signing::SigV4,
+                "v2" => Signing::SigV2,
+                "bearer" => Signing::Bearer,
+                other => return Err(self.unknown(&format!("signature version `{other}`"))),
+            },
+            xml_namespace: leak(text("xmlNamespace")),
+            access_denied: self.access_denied(),
+            operations,
+            errors,
+            shapes,
+            endpoints: tables.into_iter().map(|(_, table)| table).collect(),
+            namespaces: self.namespaces,
+        })
+    }
+
+    fn unknown(&self, what: &str) -> BuildError {
+        BuildError::Model { service: self.id.to_owned(), what: what.to_owned() }
+    }
+
+    fn protocols(&self) -> Result<Vec<Protocol>, BuildError> {
+        let metadata = &self.model["metadata"];
+        let listed: Vec<&str> = metadata["protocols"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let names = if listed.is_empty() { vec![metadata["protocol"].as_str().unwrap_or_default()] } else { listed };
+        let mut protocols = Vec::new();
+        for name in names {
+            protocols.push(match name {
+                "json" => Protocol::Json,
+                "query" => Protocol::Query,
+                "ec2" => Protocol::Ec2,
+                "rest-json" => Protocol::RestJson,
+                "rest-xml" => Protocol::RestXml,
+                "smithy-rpc-v2-cbor" => Protocol::RpcV2Cbor,
+                other => return Err(self.unknown(&format!("protocol `{other}`"))),
+            });
+        }
+        // SQS clients before the change of protocol in late 2023 speak query, and AWS still answers.
+        if self.id == "sqs" && !protocols.contains(&Protocol::Query) {
+            protocols.push(Protocol::Query);
+        }
+        Ok(protocols)
+    }
+
+    /// The code that the service itself uses for a denial, where it models one.
+    fn access_denied(&self) -> Text {
+        let known = ["AccessDeniedException", "AccessDenied", "UnauthorizedOperation", "AuthorizationErrorException"];
+        let shapes = &self.model["shapes"];
+        let found = known.iter().find_map(|name| {
+            let shape = &shapes[*name];
+            shape["exception"].as_bool().filter(|is| *is).map(|_| shape["error"]["code"].as_str().unwrap_or(name))
+        });
+        leak(found.unwrap_or_default())
+    }
+
+    fn operation(&mut self, operation: &Value, endpoint: usize) -> Result<Operation, BuildError> {
+        let text = |value: &Value| leak(value.as_str().unwrap_or_default());
+        let input = self.target(&operation["input"]);
+        let output = self.target(&operation["output"]);
+        let checksum = &operation["httpChecksum"];
+        Ok(Operation {
+            name: text(&operation["name"]),
+            method: text(&operation["http"]["method"]),
+            uri: text(&operation["http"]["requestUri"]),
+            input,
+            output,
+            input_root: text(&operation["input"]["locationName"]),
+            input_namespace: self.namespace(&operation["input"]["xmlNamespace"]),
+            result_wrapper: text(&operation["output"]["resultWrapper"]),
+            host_prefix: text(&operation["endpoint"]["hostPrefix"]),
+            status: operation["http"]["responseCode"].as_u64().and_then(|code| u16::try_from(code).ok()).unwrap_or(200),
+            endpoint,
+            checksum_member: text(&checksum["requestAlgorithmMember"]),
+            traits: self.operation_traits(operation),
+        })
+    }
+
+    /// Every error that an operation names, once.
+    fn errors(&mut self) -> Vec<ModelledError> {
+        let model = self.model;
+        let operations = sorted(&model["operations"]);
+        let named = operations.iter().flat_map(|(_, operation)| operation["errors"].as_array().into_iter().flatten());
+        let names: BTreeSet<&str> = named.filter_map(|error| error["shape"].as_str()).collect();
+        let code = |name: &str| leak(model["shapes"][name]["error"]["code"].as_str().unwrap_or(name));
+        names.into_iter().map(|name| ModelledError { code: code(name), shape: self.number(name) }).collect()
+    }
+
+    fn operation_traits(&self, operation: &Value) -> OperationTraits {
+        let yes = |value: &Value| value == &Value::Bool(true);
+        let payload_shape = |side: &str| {
+            let shape = &self.model["shapes"][operation[side]["shape"].as_str().unwrap_or_default()];
+            let events = shape["members"].as_object().into_iter().flatten().any(|(_, member)| {
+                yes(&self.model["shapes"][member["shape"].as_str().unwrap_or_default()]["eventstream"])
+            });
+            let payload = &shape["members"][shape["payload"].as_str().unwrap_or_default()];
+            let target = &self.model["shapes"][payload["shape"].as_str().unwrap_or_default()];
+            let stream = target["type"] == "blob" && (yes(&payload["streaming"]) || yes(&target["streaming"]));
+            (events, stream)
+        };
+        let unsigned = operation["authtype"] == "none"
+            || operation["auth"].as_array().into_iter().flatten().any(|scheme| scheme == "smithy.api#noAuth");
+        let (event_input, _) = payload_shape("input");
+        let (event_output, stream_output) = payload_shape("output");
+        let required = yes(&operation["httpChecksumRequired"]) || yes(&operation["httpChecksum"]["requestChecksumRequired"]);
+        let traits = [
+            (unsigned, OperationTraits::UNSIGNED),
+            (yes(&operation["unsignedPayload"]), OperationTraits::UNSIGNED_PAYLOAD),
+            (yes(&operation["readonly"]), OperationTraits::READ_ONLY),
+            (yes(&operation["idempotent"]), OperationTraits::IDEMPOTENT),
+            (required, OperationTraits::CHECKSUM_REQUIRED),
+            (operation.get("requestcompression").is_some(), OperationTraits::COMPRESSION),
+            (event_output, OperationTraits::EVENT_OUTPUT),
+            (event_input, OperationTraits::EVENT_INPUT),
+            (stream_output, OperationTraits::STREAM_OUTPUT),
+            (yes(&operation["endpointoperation"]), OperationTraits::ENDPOINT_OPERATION),
+            (yes(&operation["deprecated"]), OperationTraits::DEPRECATED),
+        ];
+        OperationTraits(traits.iter().filter(|(set, _)| *set).fold(0, |bits, (_, bit)| bits | bit))
+    }
+
+    fn target(&mut self, reference: &Value) -> Option<usize> {
+        reference["shape"].as_str().map(|name| self.number(name))
+    }
+
+    /// The number of a shape; a new one is put on the list of those to be read.
+    fn number(&mut self, name: &str) -> usize {
+        if let Some(number) = self.numbers.get(name) {
+            return *number;
+        }
+        let shape = &self.model["shapes"][name];
+        let document = shape["document"] == Value::Bool(true);
+        let scalar = scalar(shape["type"].as_str().unwrap_or_default(), document);
+        if let Some(number) = scalar.and_then(|scalar| SCALARS.iter().position(|known| *known == scalar)) {
+            return number;
+        }
+        let number = SCALARS.len() + self.waiting.len();
+        self.numbers.insert(name.to_owned(), number);
+        self.waiting.push(name.to_owned());
+        number
+    }
+
+    fn shapes(&mut self) -> Result<Vec<Shape>, BuildError> {
+        let mut shapes = Vec::from(SCALARS);
+        while let Some(name) = self.waiting.get(shapes.len() - SCALARS.len()).cloned() {
+            shapes.push(self.shape(&name)?);
+        }
+        Ok(shapes)
+    }
+
+    fn shape(&mut self, name: &str) -> Result<Shape, BuildError> {
+        let model = self.model;
+        let shape = &model["shapes"][name];
+        Ok(match shape["type"].as_str().unwrap_or_default() {
+            "structure" => Shape::Structure(self.structure(name, shape)?),
+            "list" => Shape::List(self.member(name, "", &shape["member"], false)?),
+            "map" => Shape::Map {
+                key: self.member(name, "", &shape["key"], false)?,
+                value: self.member(name, "", &shape["value"], false)?,
+            },
+            other => return Err(self.unknown(&format!("type `{other}` of `{name}`"))),
+        })
+    }
+
+    fn structure(&mut self, name: &str, shape: &Value) -> Result<Structure, BuildError> {
+        let required: Vec<&str> = shape["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let mut members = Vec::new();
+        for (member, reference) in sorted(&shape["members"]) {
+            members.push(self.member(name, member, reference, required.contains(&member.as_str()))?);
+        }
+        let payload = shape["payload"].as_str();
+        Ok(Structure {
+            payload: payload.and_then(|payload| members.iter().position(|member| member.name == payload)),
+            members,
+            event_stream: shape["eventstream"] == Value::Bool(true),
+            union: shape["union"] == Value::Bool(true),
+        })
+    }
+
+    /// A member; what its shape says of itself is merged in, and the member's own words win.
+    fn member(&mut self, owner: &str, name: &str, reference: &Value, required: bool) -> Result<Member, BuildError> {
+        let model = self.model;
+        let shape_name = reference["shape"].as_str().unwrap_or_default();
+        let shape = &model["shapes"][shape_name];
+        let said = |trait_name: &str| match reference.get(trait_name) {
+            Some(value) => value.clone(),
+            None => shape.get(trait_name).cloned().unwrap_or(Value::Null),
+        };
+        let yes = |trait_name: &str| said(trait_name) == Value::Bool(true);
+        let sensitive = yes("sensitive") || self.supplement.marks(self.id, owner, name);
+        let traits = [
+            (required, MemberTraits::REQUIRED),
+            (yes("idempotencyToken"), MemberTraits::IDEMPOTENCY_TOKEN),
+            (yes("flattened"), MemberTraits::FLATTENED),
+            (yes("xmlAttribute"), MemberTraits::XML_ATTRIBUTE),
+            (yes("hostLabel"), MemberTraits::HOST_LABEL),
+            (yes("jsonvalue"), MemberTraits::JSON_VALUE),
+            (yes("streaming"), MemberTraits::STREAMING),
+            (yes("eventpayload"), MemberTraits::EVENT_PAYLOAD),
+            (yes("eventheader"), MemberTraits::EVENT_HEADER),
+            (yes("event"), MemberTraits::EVENT),
+            (sensitive, MemberTraits::SENSITIVE),
+        ];
+        Ok(Member {
+            name: leak(name),
+            location_name: leak(said("locationName").as_str().unwrap_or_default()),
+            shape: self.number(shape_name),
+            location: match said("location").as_str() {
+                None => Location::Body,
+                Some("uri") => Location::Label,
+                Some("querystring") => Location::Query,
+                Some("header") => Location::Header,
+                Some("headers") => Location::Headers,
+                Some("statusCode") => Location::Status,
+                Some(other) => return Err(self.unknown(&format!("location `{other}` of `{owner}.{name}`"))),
+            },
+            time: match said("timestampFormat").as_str() {
+                None => TimeFormat::Default,
+                Some("iso8601") => TimeFormat::Iso8601,
+                Some("rfc822") => TimeFormat::Rfc822,
+                Some("unixTimestamp") => TimeFormat::Unix,
+                Some(other) => return Err(self.unknown(&format!("timestamp format `{other}`"))),
+            },
+            traits: MemberTraits(traits.iter().filter(|(set, _)| *set).fold(0, |bits, (_, bit)| bits | bit)),
+            query_name: leak(reference["queryName"].as_str().unwrap_or_default()),
+            namespace: self.namespace(&said("xmlNamespace")),
+        })
+    }
+
+    fn namespace(&mut self, value: &Value) -> Option<usize> {
+        let (prefix, uri) = match value {
+            Value::String(uri) => ("", uri.as_str()),
+            Value::Object(parts) => (
+                parts.get("prefix").and_then(Value::as_str).unwrap_or_default(),
+                parts.get("uri").and_then(Value::as_str).unwrap_or_default(),
+            ),
+            _ => return None,
+        };
+        let known = self.namespaces.iter().position(|namespace| namespace.prefix == prefix && namespace.uri == uri);
+        Some(known.unwrap_or_else(|| {
+            self.namespaces.push(Namespace { prefix: leak(prefix), uri: leak(uri) });
+            self.namespaces.len() - 1
+        }))
+    }
+}
+
+/// The shape of a type that has no parts.
+fn scalar(kind: &str, document: bool) -> Option<Shape> {
+    Some(match kind {
+        "structure" if document => Shape::Document,
+        "string" | "character" => Shape::Text,
+        "blob" => Shape::Blob,
+        "boolean" => Shape::Boolean,
+        "integer" | "short" | "byte" => Shape::Integer,
+        "long" => Shape::Long,
+        "float" => Shape::Float,
+        "double" => Shape::Double,
+        "timestamp" => Shape::Timestamp,
+        _ => return None,
+    })
+}
+
+fn static_context(operation: &Value) -> BTreeMap<String, Value> {
+    let parameters = operation["staticContextParams"].as_object().into_iter().flatten();
+    parameters.map(|(name, parameter)| (name.clone(), parameter["value"].clone())).collect()
+}
+
+fn sorted(object: &Value) -> Vec<(&String, &Value)> {
+    // serde_json's own map may keep insertion order, by a feature some other crate asks for.
+    let mut entries: Vec<_> = object.as_object().into_iter().flatten().collect();
+    entries.sort_by_key(|(name, _)| name.as_str());
+    entries
+}

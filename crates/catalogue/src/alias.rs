@@ -1,0 +1,26 @@
+//! Requests whose bytes mean the same under several names.
+
+use crate::Refusal;
+use crate::understand::Reading;
+
+/// Services whose operations another one repeats: the one that is named wins.
+const CANONICAL: &[(&str, &str)] = &[];
+
+/// The canonical one of several readings, with the names of the others.
+///
+/// # Errors
+/// [`Refusal::Ambiguous`] when they do not go to the same host.
+pub(crate) fn choose(mut readings: Vec<Reading<'_>>) -> Result<(Reading<'_>, Vec<(String, String)>), Refusal> {
+    let _ = CANONICAL;
+    let damaged = Refusal::DamagedCatalogue { what: "no reading" };
+    let name = |reading: &Reading<'_>| (reading.candidate.service.model().id.to_owned(), reading.candidate.operation.name.to_owned());
+    if readings.len() > 1 {
+        let hosts_differ = readings.iter().any(|one| readings.first().is_some_and(|first| one.upstream != first.upstream));
+        if hosts_differ {
+            return Err(Refusal::Ambiguous { candidates: readings.iter().map(|one| one.candidate.name()).collect() });
+        }
+    }
+    let aliases = readings.iter().skip(1).map(name).collect();
+    readings.truncate(1);
+    Ok((readings.pop().ok_or(damaged)?, aliases))
+}

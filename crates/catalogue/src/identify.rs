@@ -1,0 +1,346 @@
+//! Which operation a request is, by ordered rules.
+//!
+//! The order is: the services that sign with the name of the scope, then rpc-v2-cbor paths, then
+//! `X-Amz-Target`, then the form's `Action` and `Version`, then method and path, query literals,
+//! required query and header members, and last what the query and headers leave undeclared.
+
+use countersign_domain::Protocol;
+
+use crate::catalogue::Catalogue;
+use crate::model::{Location, Member, MemberTraits, Operation, Shape, Text};
+use crate::service::Service;
+use crate::template::{PathSegment, Template, segments};
+use crate::{Refusal, WireRequest, form, headers};
+
+/// An operation that the request may be, with what was read on the way.
+#[derive(Clone, Debug)]
+pub(crate) struct Candidate<'c> {
+    pub(crate) service: &'c Service,
+    pub(crate) operation: &'c Operation,
+    pub(crate) protocol: Protocol,
+    pub(crate) labels: Vec<(Text, String)>,
+    /// The query, decoded, without the literals of the template.
+    pub(crate) query: Vec<(String, String)>,
+    /// The form without `Action` and `Version`.
+    pub(crate) form: Vec<(String, String)>,
+}
+
+impl Candidate<'_> {
+    pub(crate) fn name(&self) -> String {
+        format!("{}:{}", self.service.model().id, self.operation.name)
+    }
+}
+
+/// A request on its way to being identified.
+struct Sought<'c, 'r> {
+    catalogue: &'c Catalogue,
+    request: &'r WireRequest<'r>,
+    services: Vec<&'c Service>,
+    query: Vec<(String, String)>,
+}
+
+/// Every operation that the request may be, in the order of the services' ids; at least one.
+pub(crate) fn identify<'c>(catalogue: &'c Catalogue, request: &WireRequest<'_>) -> Result<Vec<Candidate<'c>>, Refusal> {
+    let services = catalogue.services_signing_as(request.signing_name)?;
+    check_query(request.query)?;
+    let query = form::pairs(request.query, "the query").map_err(|fault| fault.refusal("", catalogue.version()))?;
+    let sought = Sought { catalogue, request, services, query };
+    let target = headers::single(request.headers, "x-amz-target")?;
+    let smithy = headers::single(request.headers, "smithy-protocol")?;
+    let content_type = headers::single(request.headers, "content-type")?.unwrap_or_default();
+    match (smithy, target) {
+        (Some(_), Some(_)) => {
+            Err(Refusal::Contradiction { what: "`smithy-protocol` and `x-amz-target` are both set".to_owned() })
+        }
+        (Some(protocol), None) => sought.by_cbor_path(protocol),
+        (None, Some(target)) => sought.by_target(target),
+        (None, None) if sought.speaks_forms() && sought.is_form(content_type) => sought.by_action(),
+        (None, None) => sought.by_path(),
+    }
+}
+
+/// A `+` means a space to some servers and a plus to others: refused before anyone has to guess.
+fn check_query(query: &str) -> Result<(), Refusal> {
+    if query.contains('+') {
+        return Err(Refusal::BadTarget { problem: "a `+` in the query; write %20 or %2B" });
+    }
+    if query.bytes().any(|byte| byte <= b' ' || byte == b'#' || byte >= 0x7f) {
+        return Err(Refusal::BadTarget { problem: "the query is not percent-encoded" });
+    }
+    Ok(())
+}
+
+impl<'c> Sought<'c, '_> {
+    fn unknown(&self, what: String) -> Refusal {
+        Refusal::UnknownOperation {
+            signing_name: self.request.signing_name.to_owned(),
+            what: what.chars().take(200).collect(),
+            version: self.catalogue.version().to_owned(),
+        }
+    }
+
+    fn speaking(&self, protocol: Protocol) -> impl Iterator<Item = &'c Service> {
+        self.services.iter().copied().filter(move |service| service.model().protocols.contains(&protocol))
+    }
+
+    fn candidate(&self, service: &'c Service, operation: &'c Operation, protocol: Protocol) -> Candidate<'c> {
+        Candidate { service, operation, protocol, labels: Vec::new(), query: Vec::new(), form: Vec::new() }
+    }
+
+    /// Refuses whatever an RPC protocol has no use for.
+    fn check_rpc(&self, path: &str) -> Result<(), Refusal> {
+        if self.request.method != "POST" {
+            return Err(self.unknown(format!("the method {}", self.request.method)));
+        }
+        if self.request.path != path {
+            return Err(self.unknown(format!("the path {}", self.request.path)));
+        }
+        match self.query.first() {
+            None => Ok(()),
+            Some((name, _)) => Err(Refusal::UndeclaredQueryKey {
+                name: name.clone(),
+                operation: self.request.signing_name.to_owned(),
+                version: self.catalogue.version().to_owned(),
+            }),
+        }
+    }
+
+    fn found(&self, candidates: Vec<Candidate<'c>>, what: impl FnOnce() -> String) -> Result<Vec<Candidate<'c>>, Refusal> {
+        if candidates.is_empty() { Err(self.unknown(what())) } else { Ok(candidates) }
+    }
+
+    fn by_cbor_path(&self, protocol: &str) -> Result<Vec<Candidate<'c>>, Refusal> {
+        if protocol != "rpc-v2-cbor" {
+            return Err(self.unknown(format!("the protocol {protocol}")));
+        }
+        self.check_rpc(self.request.path)?;
+        let names = self.request.path.strip_prefix("/service/").and_then(|rest| rest.split_once("/operation/"));
+        let (service_name, operation_name) = names.ok_or_else(|| self.unknown(format!("the path {}", self.request.path)))?;
+        let candidates = self
+            .speaking(Protocol::RpcV2Cbor)
+            .filter(|service| service.model().target_prefix == service_name)
+            .filter_map(|service| Some((service, service.model().operation(operation_name)?)))
+            .map(|(service, operation)| self.candidate(service, operation, Protocol::RpcV2Cbor))
+            .collect();
+        self.found(candidates, || format!("the path {}", self.request.path))
+    }
+
+    fn by_target(&self, target: &str) -> Result<Vec<Candidate<'c>>, Refusal> {
+        // Names of services have dots, those of operations do not.
+        let (prefix, name) = target.rsplit_once('.').ok_or_else(|| self.unknown(format!("the target {target}")))?;
+        let candidates: Vec<_> = self
+            .speaking(Protocol::Json)
+            .filter(|service| service.model().target_prefix == prefix)
+            .filter_map(|service| Some((service, service.model().operation(name)?)))
+            .map(|(service, operation)| self.candidate(service, operation, Protocol::Json))
+            .collect();
+        let candidates = self.found(candidates, || format!("the target {target}"))?;
+        self.check_rpc("/")?;
+        Ok(candidates)
+    }
+
+    fn speaks_forms(&self) -> bool {
+        self.speaking(Protocol::Query).next().is_some() || self.speaking(Protocol::Ec2).next().is_some()
+    }
+
+    /// Whether the request is a form, or a GET with `Action` in the query.
+    fn is_form(&self, content_type: &str) -> bool {
+        let media_type = content_type.split(';').next().unwrap_or_default().trim();
+        media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+            || self.query.iter().any(|(name, _)| name == "Action")
+    }
+
+    fn by_action(&self) -> Result<Vec<Candidate<'c>>, Refusal> {
+        let version = self.catalogue.version();
+        let text = std::str::from_utf8(&self.request.body).map_err(|_| Refusal::BadText { place: "the form" })?;
+        let body = form::pairs(text, "the form").map_err(|fault| fault.refusal("", version))?;
+        let has_action = |pairs: &[(String, String)]| pairs.iter().any(|(name, _)| name == "Action");
+        let pairs = match (has_action(&self.query), has_action(&body)) {
+            (true, true) => {
+                return Err(Refusal::Contradiction { what: "`Action` is in the query and in the form".to_owned() });
+            }
+            (true, false) if body.is_empty() && matches!(self.request.method, "GET" | "POST") => &self.query,
+            (false, true) => {
+                self.check_rpc(self.request.path)?;
+                &body
+            }
+            _ => return Err(self.unknown("a form without `Action`".to_owned())),
+        };
+        let single = |key: &str| {
+            let mut found = pairs.iter().filter(|(name, _)| name == key);
+            match (found.next(), found.next()) {
+                (_, Some(_)) => Err(Refusal::DuplicateKey { key: key.to_owned(), place: "the form" }),
+                (first, None) => Ok(first.map(|(_, value)| value.as_str()).unwrap_or_default()),
+            }
+        };
+        let (action, api_version) = (single("Action")?, single("Version")?);
+        let form: Vec<_> = pairs.iter().filter(|(name, _)| name != "Action" && name != "Version").cloned().collect();
+        let mut candidates = Vec::new();
+        for protocol in [Protocol::Query, Protocol::Ec2] {
+            for service in self.speaking(protocol) {
+                let model = service.model();
+                let Some(operation) = model.operation(action).filter(|_| model.api_version == api_version) else { continue };
+                candidates.push(Candidate { form: form.clone(), ..self.candidate(service, operation, protocol) });
+            }
+        }
+        let candidates = self.found(candidates, || format!("the action `{action}` of version `{api_version}`"))?;
+        // Old SQS clients send to the path of the queue, which names it once more.
+        let is_queue_path = |candidate: &Candidate<'_>| candidate.service.model().id == "sqs";
+        if self.request.path != "/" && !candidates.iter().all(is_queue_path) {
+            return Err(self.unknown(format!("the path {}", self.request.path)));
+        }
+        Ok(candidates)
+    }
+
+    fn by_path(&self) -> Result<Vec<Candidate<'c>>, Refusal> {
+        let path = self.effective_path();
+        let parts = segments(&path).ok_or(Refusal::BadTarget { problem: "the path is not percent-encoded UTF-8" })?;
+        let mut candidates = Vec::new();
+        for protocol in [Protocol::RestJson, Protocol::RestXml] {
+            for service in self.speaking(protocol) {
+                for (operation, template) in service.operations() {
+                    if !self.method_fits(service, operation) {
+                        continue;
+                    }
+                    let parts = path_for(service, template, &parts);
+                    let Some(labels) = template.matches(parts) else { continue };
+                    let Some(query) = self.without_literals(template) else { continue };
+                    let candidate = Candidate { labels, query, ..self.candidate(service, operation, protocol) };
+                    candidates.push((template.rank(), template.literals.len(), candidate));
+                }
+            }
+        }
+        if candidates.is_empty() {
+            return Err(self.unknown(format!("{} {}", self.request.method, self.request.path)));
+        }
+        check_segments(&parts, candidates.iter().any(|(_, _, candidate)| candidate.service.model().id == "s3"))?;
+        self.narrow(candidates)
+    }
+
+    /// The path with the bucket of a virtual host in front.
+    fn effective_path(&self) -> String {
+        let is_s3 = self.services.iter().any(|service| service.model().id == "s3");
+        let bucket = self.request.host_prefix;
+        if !is_s3 || bucket.is_empty() {
+            return self.request.path.to_owned();
+        }
+        let rest = if self.request.path == "/" { "" } else { self.request.path };
+        format!("/{}{rest}", crate::percent::encoded(bucket))
+    }
+
+    fn method_fits(&self, service: &Service, operation: &Operation) -> bool {
+        operation.method == self.request.method
+            // botocore and the CLI send this one as a POST, with the query as a form.
+            || (self.request.method == "POST" && service.model().id == "cloudsearchdomain" && operation.name == "Search")
+    }
+
+    /// The query without the literals of the template and `x-id`, if all literals are there.
+    fn without_literals(&self, template: &Template) -> Option<Vec<(String, String)>> {
+        let mut query = self.query.clone();
+        for (name, value) in &template.literals {
+            let place = query.iter().position(|(key, text)| key == name && text == value)?;
+            query.remove(place);
+            if query.iter().any(|(key, _)| key == name) {
+                return None;
+            }
+        }
+        Some(query)
+    }
+
+    /// The candidates that the query and the headers leave, the most specific only.
+    fn narrow(&self, candidates: Vec<(Vec<u8>, usize, Candidate<'c>)>) -> Result<Vec<Candidate<'c>>, Refusal> {
+        let fallback = candidates.first().map(|(_, _, candidate)| candidate.name()).unwrap_or_default();
+        let undeclared = |candidate: &Candidate<'c>| self.undeclared_query_key(candidate);
+        let declared: Vec<_> =
+            candidates.iter().filter(|(_, _, candidate)| undeclared(candidate).is_none()).cloned().collect();
+        if declared.is_empty() {
+            let name = candidates.first().and_then(|(_, _, candidate)| undeclared(candidate)).unwrap_or_default();
+            return Err(Refusal::UndeclaredQueryKey {
+                name,
+                operation: fallback,
+                version: self.catalogue.version().to_owned(),
+            });
+        }
+        let complete: Vec<_> =
+            declared.iter().filter(|(_, _, candidate)| self.missing_member(candidate).is_none()).cloned().collect();
+        if complete.is_empty() {
+            let missing = declared.first().and_then(|(_, _, candidate)| self.missing_member(candidate));
+            return Err(Refusal::MissingMember { path: missing.unwrap_or_default().to_owned() });
+        }
+        // What declares a header that makes another operation of it wins: UploadPartCopy, CopyObject.
+        let clean: Vec<_> = complete
+            .iter()
+            .filter(|(_, _, candidate)| self.check_headers(candidate).is_ok())
+            .cloned()
+            .collect();
+        let kept = if clean.is_empty() { complete } else { clean };
+        let specificity = |(rank, literals, candidate): &(Vec<u8>, usize, Candidate<'c>)| {
+            (rank.clone(), usize::MAX - literals, usize::MAX - required_members(candidate).count())
+        };
+        let Some(best) = kept.iter().map(specificity).min() else { return Err(self.unknown(String::new())) };
+        Ok(kept.into_iter().filter(|entry| specificity(entry) == best).map(|(_, _, candidate)| candidate).collect())
+    }
+
+    fn check_headers(&self, candidate: &Candidate<'_>) -> Result<(), Refusal> {
+        let input = candidate.service.input(candidate.operation).ok().flatten();
+        let (model, version) = (candidate.service.model(), self.catalogue.version());
+        headers::check(model, candidate.operation, input, self.request.headers, self.request.from_chunked, version)
+    }
+
+    fn undeclared_query_key(&self, candidate: &Candidate<'_>) -> Option<String> {
+        let model = candidate.service.model();
+        let declared: Vec<&Member> = candidate.service.input_members(candidate.operation, Location::Query).collect();
+        let takes_any = declared.iter().any(|member| matches!(model.shape(member.shape), Ok(Shape::Map { .. })));
+        let is_declared = |key: &str| takes_any || declared.iter().any(|member| member.wire_name() == key);
+        candidate
+            .query
+            .iter()
+            .find(|(key, value)| !is_declared(key) && !(key == "x-id" && value == candidate.operation.name))
+            .map(|(key, _)| key.clone())
+    }
+
+    /// A required member of query or headers that is not there.
+    fn missing_member(&self, candidate: &Candidate<'_>) -> Option<Text> {
+        required_members(candidate)
+            .find(|member| match member.location {
+                Location::Query => {
+                    let is_map = matches!(candidate.service.model().shape(member.shape), Ok(Shape::Map { .. }));
+                    let is_list = matches!(candidate.service.model().shape(member.shape), Ok(Shape::List(_)));
+                    !is_map && !is_list && !candidate.query.iter().any(|(key, _)| key == member.wire_name())
+                }
+                _ => !self.request.headers.iter().any(|(name, _)| headers::declares(member, name)),
+            })
+            .map(|member| member.name)
+    }
+}
+
+fn required_members<'a>(candidate: &'a Candidate<'_>) -> impl Iterator<Item = &'a Member> {
+    let of = |location| candidate.service.input_members(candidate.operation, location);
+    of(Location::Query).chain(of(Location::Header)).filter(|member| member.traits.has(MemberTraits::REQUIRED))
+}
+
+/// The path to be matched: S3 takes a bucket with a slash at its end for the bucket.
+fn path_for<'p, 'a>(service: &Service, template: &Template, parts: &'p [PathSegment<'a>]) -> &'p [PathSegment<'a>] {
+    match parts.split_last() {
+        Some((last, rest))
+            if service.model().id == "s3" && rest.len() == 1 && last.raw.is_empty() && template.segments.len() == 1 =>
+        {
+            rest
+        }
+        _ => parts,
+    }
+}
+
+/// Empty and dot segments mean one thing as sent and another once normalised, as signers and
+/// servers do everywhere but in S3, where they are part of the key.
+fn check_segments(parts: &[PathSegment<'_>], is_s3: bool) -> Result<(), Refusal> {
+    let inner = if is_s3 { parts.get(..parts.len().min(1)) } else { parts.get(..parts.len().saturating_sub(1)) };
+    if inner.unwrap_or_default().iter().any(|part| part.raw.is_empty()) && parts.len() > 1 {
+        return Err(Refusal::BadTarget { problem: "an empty segment in the path" });
+    }
+    let dotted = if is_s3 { parts.get(..parts.len().min(1)).unwrap_or_default() } else { parts };
+    if dotted.iter().any(|part| part.decoded == "." || part.decoded == "..") {
+        return Err(Refusal::BadTarget { problem: "a dot segment in the path" });
+    }
+    Ok(())
+}

@@ -1,0 +1,131 @@
+//! Where a call goes: host and credential scope, from the catalogue alone.
+
+use countersign_domain::{Upstream, Value};
+
+use crate::catalogue::Catalogue;
+use crate::model::{Endpoint, MemberTraits, Operation, Partition, ServiceModel};
+use crate::service::Service;
+use crate::{Place, Refusal};
+
+impl Catalogue {
+    /// The upstream of a call with these parameters.
+    ///
+    /// # Errors
+    /// [`Refusal::UnknownRegion`], [`Refusal::UnresolvedHost`], [`Refusal::BadHostLabel`] or
+    /// [`Refusal::UnsupportedSigning`].
+    pub fn upstream(
+        &self,
+        service: &Service,
+        operation: &Operation,
+        parameters: &Value,
+        place: &Place,
+        region: &str,
+    ) -> Result<Upstream, Refusal> {
+        let model = service.model();
+        refuse_elsewhere(model, parameters)?;
+        let endpoint = self.endpoint(model, operation, place, region)?;
+        let name = || format!("{}:{}", model.id, operation.name);
+        if endpoint.sigv4a {
+            return Err(Refusal::UnsupportedSigning { operation: name(), scheme: "SigV4a" });
+        }
+        let host = endpoint.host.replace("{r}", region);
+        let prefix = host_prefix(service, operation, parameters)?;
+        let or = |given: &str, usual: &str| if given.is_empty() { usual.to_owned() } else { given.to_owned() };
+        Ok(Upstream {
+            host: format!("{prefix}{host}"),
+            signing_name: or(endpoint.signing_name, model.signing_name),
+            signing_region: or(endpoint.signing_region, region),
+        })
+    }
+
+    fn endpoint<'m>(
+        &self,
+        model: &'m ServiceModel,
+        operation: &Operation,
+        place: &Place,
+        region: &str,
+    ) -> Result<&'m Endpoint, Refusal> {
+        let unknown = || Refusal::UnknownRegion {
+            region: region.chars().take(64).collect(),
+            partition: place.partition.clone(),
+            service: model.id.to_owned(),
+        };
+        let number = self.partitions().iter().position(|partition| partition.id == place.partition);
+        let number = number.ok_or_else(unknown)?;
+        if !self.partitions().get(number).is_some_and(|partition| has_region(partition, region)) {
+            return Err(unknown());
+        }
+        let table = model.endpoints.get(operation.endpoint);
+        let entry = table.and_then(|table| table.partitions.iter().find(|entry| entry.partition == number));
+        let entry = entry.ok_or_else(unknown)?;
+        let exception = entry.exceptions.iter().find(|(name, _)| *name == region).map(|(_, endpoint)| endpoint);
+        exception.or(entry.default.as_ref()).ok_or_else(unknown)
+    }
+}
+
+/// Whether the partition has the region, or would have it by the form of its name.
+///
+/// Source: `regionRegex` in botocore's `partitions.json`, narrowed to lower-case letters.
+pub(crate) fn has_region(partition: &Partition, region: &str) -> bool {
+    let fits = |prefix: &&str| {
+        region.strip_prefix(*prefix).and_then(|rest| rest.split_once('-')).is_some_and(|(word, number)| {
+            let is_word = !word.is_empty() && word.len() <= 20 && word.bytes().all(|byte| byte.is_ascii_lowercase());
+            is_word && (1..=2).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit())
+        })
+    };
+    partition.regions.contains(&region) || partition.region_prefixes.iter().any(|prefix| fits(prefix))
+}
+
+/// The host prefix of the operation with the parameters filled in, with its final dot if it has one.
+pub(crate) fn host_prefix(service: &Service, operation: &Operation, parameters: &Value) -> Result<String, Refusal> {
+    let mut prefix = String::new();
+    let mut rest = operation.host_prefix;
+    while let Some((before, after)) = rest.split_once('{') {
+        prefix.push_str(before);
+        let (name, after) = after.split_once('}').ok_or(Refusal::DamagedCatalogue { what: "an open host prefix" })?;
+        let input = service.input(operation).ok().flatten();
+        let member = input.and_then(|input| input.member(name)).filter(|m| m.traits.has(MemberTraits::HOST_LABEL));
+        let member = member.ok_or(Refusal::DamagedCatalogue { what: "a host label has no member" })?;
+        let value = parameters.get(member.name).and_then(Value::as_text);
+        let value = value.ok_or_else(|| Refusal::MissingMember { path: member.name.to_owned() })?;
+        if !is_host_label(value) {
+            return Err(Refusal::BadHostLabel { path: member.name.to_owned() });
+        }
+        prefix.push_str(value);
+        rest = after;
+    }
+    prefix.push_str(rest);
+    Ok(prefix)
+}
+
+/// One DNS label (RFC 1123): no dot, so that a value can never reach into another domain.
+pub(crate) fn is_host_label(text: &str) -> bool {
+    (1..=63).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+}
+
+/// Members whose value sends the request to a host that the tables do not have.
+const ELSEWHERE: &[(&str, &str, &str)] = &[
+    ("events", "EndpointId", "a global EventBridge endpoint has a host of its own and needs SigV4a"),
+    ("sesv2", "EndpointId", "a multi-region SES endpoint has a host of its own and needs SigV4a"),
+];
+
+fn refuse_elsewhere(model: &ServiceModel, parameters: &Value) -> Result<(), Refusal> {
+    for (service, member, why) in ELSEWHERE {
+        if model.id == *service && parameters.get(member).is_some_and(|value| *value != Value::Null) {
+            return Err(Refusal::UnresolvedHost { why });
+        }
+    }
+    let bucket = parameters.get("Bucket").and_then(Value::as_text).unwrap_or_default();
+    let why = match model.id {
+        "s3" if bucket.starts_with("arn:") => "the bucket is an access point's ARN; use its alias",
+        "s3" if bucket.ends_with("--x-s3") => "directory buckets have hosts of their own",
+        "s3" if bucket.ends_with("--op-s3") => "buckets on Outposts have hosts of their own",
+        "s3control" if bucket.starts_with("arn:") => "buckets on Outposts have hosts of their own",
+        "s3control" if parameters.get("OutpostId").is_some() => "buckets on Outposts have hosts of their own",
+        _ => return Ok(()),
+    };
+    Err(Refusal::UnresolvedHost { why })
+}
