@@ -1,0 +1,99 @@
+//! What goes wrong while a value is read, before it is known of which operation.
+
+use countersign_domain::value::MAX_DEPTH;
+
+use crate::Refusal;
+
+/// A problem at a place in the parameters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fault {
+    kind: FaultKind,
+    /// The steps from the place outwards.
+    steps: Vec<String>,
+}
+
+/// The kinds of problem.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum FaultKind {
+    UnknownMember,
+    DuplicateKey(&'static str),
+    WrongType(&'static str),
+    Missing,
+    Malformed { format: &'static str, problem: &'static str, offset: usize },
+    TooDeep,
+    TooLarge { what: &'static str, limit: usize },
+    BadText(&'static str),
+    Damaged(&'static str),
+}
+
+/// The result of reading or writing.
+pub(crate) type Read<T> = Result<T, Box<Fault>>;
+
+impl Fault {
+    pub(crate) fn new(kind: FaultKind) -> Box<Self> {
+        Box::new(Self { kind, steps: Vec::new() })
+    }
+
+    pub(crate) fn wrong_type(expected: &'static str) -> Box<Self> {
+        Self::new(FaultKind::WrongType(expected))
+    }
+
+    pub(crate) fn unknown_member(name: &str) -> Box<Self> {
+        Self::new(FaultKind::UnknownMember).within(name)
+    }
+
+    pub(crate) fn duplicate_key(name: &str, place: &'static str) -> Box<Self> {
+        Self::new(FaultKind::DuplicateKey(place)).within(name)
+    }
+
+    pub(crate) fn missing(name: &str) -> Box<Self> {
+        Self::new(FaultKind::Missing).within(name)
+    }
+
+    pub(crate) fn malformed(format: &'static str, problem: &'static str, offset: usize) -> Box<Self> {
+        Self::new(FaultKind::Malformed { format, problem, offset })
+    }
+
+    /// The same problem, seen from one step further out.
+    pub(crate) fn within(mut self: Box<Self>, step: &str) -> Box<Self> {
+        // Keys come from the caller: keep what is shown of them short.
+        self.steps.push(step.chars().take(128).collect());
+        self
+    }
+
+    fn path(&self) -> String {
+        let mut path = String::new();
+        for step in self.steps.iter().rev() {
+            if !path.is_empty() && !step.starts_with('[') {
+                path.push('.');
+            }
+            path.push_str(step);
+        }
+        path
+    }
+
+    /// The refusal for `operation` of the catalogue `version`.
+    pub(crate) fn refusal(&self, operation: &str, version: &str) -> Refusal {
+        let path = self.path();
+        match &self.kind {
+            FaultKind::UnknownMember => {
+                Refusal::UnknownMember { path, operation: operation.to_owned(), version: version.to_owned() }
+            }
+            FaultKind::DuplicateKey(place) => Refusal::DuplicateKey { key: path, place },
+            FaultKind::WrongType(expected) => Refusal::WrongType { path, expected },
+            FaultKind::Missing => Refusal::MissingMember { path },
+            FaultKind::Malformed { format, problem, offset } => {
+                Refusal::Malformed { format, problem, offset: *offset }
+            }
+            FaultKind::TooDeep => Refusal::TooDeep { limit: MAX_DEPTH },
+            FaultKind::TooLarge { what, limit } => Refusal::TooLarge { what, limit: *limit },
+            FaultKind::BadText(place) => Refusal::BadText { place },
+            FaultKind::Damaged(what) => Refusal::DamagedCatalogue { what },
+        }
+    }
+}
+
+/// The depth one level further in.
+pub(crate) fn deeper(depth: usize) -> Read<usize> {
+    if depth >= MAX_DEPTH { Err(Fault::new(FaultKind::TooDeep)) } else { Ok(depth + 1) }
+}
