@@ -12,6 +12,7 @@ mod checks;
 mod display;
 mod nested;
 mod patterns;
+mod places;
 
 use std::{borrow::Cow, collections::BTreeSet};
 

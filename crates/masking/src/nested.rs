@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 use crate::{
     Depth, ENCODED, Masker, checks,
     patterns::{PASSWORD, Pattern},
+    places::Places,
 };
 
 /// The shortest base64 that can hide anything that a pattern finds.
@@ -32,10 +33,11 @@ impl Masker {
     pub(crate) fn scan<'a>(&self, text: &'a str, depth: Depth) -> Cow<'a, str> {
         let mut current = Cow::Borrowed(text);
         for _ in 0..MAX_PASSES {
-            let Some(masked) = self.pass(&current, depth) else { break };
+            let Some(masked) = self.pass(&current, depth) else { return current };
             current = Cow::Owned(masked);
         }
-        current
+        // A text that goes on yielding secrets was made to; nothing of it stays.
+        Cow::Owned(mask_token(ENCODED))
     }
 
     /// `None` when there is nothing to mask.
@@ -52,39 +54,27 @@ impl Masker {
     }
 
     fn scan_once(&self, text: &str, depth: Depth) -> Option<String> {
-        let mut places: Vec<(Range<usize>, &'static str)> = Vec::new();
+        let mut places = Places::default();
+        // An earlier pattern is the more telling one.
         for pattern in self.patterns(depth.credentials_only) {
-            let found = pattern.find(text).into_iter().map(|range| (range, pattern.name));
-            // An earlier pattern is the more telling one.
-            places.extend(
-                found.filter(|(range, _)| places.iter().all(|(taken, _)| !overlap(range, taken))).collect::<Vec<_>>(),
-            );
+            pattern.find(text).iter().for_each(|range| places.take(range, pattern.name));
         }
         if let Some(below) = depth.below() {
-            let found = self.base64_with_secrets(text, below);
-            places.extend(
-                found
-                    .into_iter()
-                    .filter(|(range, _)| places.iter().all(|(taken, _)| !overlap(range, taken)))
-                    .collect::<Vec<_>>(),
-            );
+            base64_runs(text)
+                .iter()
+                .filter(|range| places.is_free(range) && self.hides_secrets(text, range, below))
+                .collect::<Vec<_>>()
+                .into_iter()
+                .for_each(|range| places.take(range, ENCODED));
         }
-        places.sort_by_key(|(range, _)| range.start);
-        replaced(text, &places)
+        places.masked(text)
     }
 
-    /// Runs of base64 whose decoded text would be masked. The run is replaced as a whole, in clear:
-    /// a mask within base64 would not be recognised when it is sent back.
-    fn base64_with_secrets(&self, text: &str, depth: Depth) -> Vec<(Range<usize>, &'static str)> {
-        base64_runs(text)
-            .into_iter()
-            .filter(|range| {
-                text.get(range.clone())
-                    .and_then(decoded_text)
-                    .is_some_and(|plain| matches!(self.scan(&plain, depth), Cow::Owned(_)))
-            })
-            .map(|range| (range, ENCODED))
-            .collect()
+    /// Whether a run of base64 decodes to text that would be masked. The run is then replaced as a
+    /// whole, in clear: a mask within base64 would not be recognised when it is sent back.
+    fn hides_secrets(&self, text: &str, range: &Range<usize>, depth: Depth) -> bool {
+        let plain = text.get(range.clone()).and_then(decoded_text);
+        plain.is_some_and(|plain| matches!(self.scan(&plain, depth), Cow::Owned(_)))
     }
 
     /// A text that is a JSON document: every string in it is scanned after unescaping, and nothing
@@ -199,33 +189,16 @@ fn json_document(text: &str) -> Option<Value> {
     if text.trim_start().starts_with(['{', '[']) { serde_json::from_str(text).ok() } else { None }
 }
 
-fn overlap(one: &Range<usize>, two: &Range<usize>) -> bool {
-    one.start < two.end && two.start < one.end
-}
-
-/// `text` with a token for each place; `None` when that changes nothing.
-fn replaced(text: &str, places: &[(Range<usize>, &'static str)]) -> Option<String> {
-    let mut out = String::with_capacity(text.len());
-    let mut end = 0;
-    for (range, name) in places {
-        out.push_str(text.get(end..range.start)?);
-        out.push_str(&mask_token(name));
-        end = range.end;
-    }
-    out.push_str(text.get(end..)?);
-    (out != text).then_some(out)
-}
-
-/// Maximal runs of the base64 alphabets, and of lines of them.
+/// Maximal runs of the base64 alphabets: of lines, where these decode as a whole, and within lines.
 fn base64_runs(text: &str) -> Vec<Range<usize>> {
     let in_line = |byte: u8| byte.is_ascii_alphanumeric() || b"+/_-".contains(&byte);
-    let lines = runs(text, |byte| in_line(byte) || b"\r\n".contains(&byte));
-    let whole = lines.filter(|range| text.get(range.clone()).is_some_and(|run| run.contains('\n')));
-    let mut found: Vec<Range<usize>> =
-        whole.filter(|range| text.get(range.clone()).and_then(decoded_text).is_some()).collect();
-    let single: Vec<Range<usize>> =
-        runs(text, in_line).filter(|range| found.iter().all(|taken| !overlap(range, taken))).collect();
-    found.extend(single);
+    let across_lines = runs(text, |byte| in_line(byte) || b"\r\n".contains(&byte));
+    let mut found: Vec<Range<usize>> = across_lines
+        .filter_map(|range| text.get(range.clone()).map(|run| (range, run)))
+        .filter(|(_, run)| run.contains('\n') && decoded_text(run).is_some())
+        .map(|(range, _)| range)
+        .collect();
+    found.extend(runs(text, in_line));
     found
 }
 

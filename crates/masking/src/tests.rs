@@ -152,6 +152,56 @@ fn secrets_are_found_within_encodings() {
     );
 }
 
+/// No text may cost more than time linear in its length: each of these is much of what
+/// would hurt a backtracking expression or a comparison of all pairs.
+#[test]
+fn hostile_texts_cost_no_more_than_others() {
+    let masker = masker();
+    let length = 1 << 16;
+    for piece in [
+        "a",
+        "a@",
+        "ann@example.com ",
+        "password",
+        "password:",
+        "password=\"",
+        "password\":\"",
+        "\\\"",
+        "eyJ",
+        "eyJaaaaaaaa.",
+        "-----BEGIN PRIVATE KEY",
+        "-----BEGIN PRIVATE KEY-----",
+        "4111 ",
+        "41111111111111111",
+        "+1 ",
+        "+1 23 ",
+        "x://",
+        "x://y:",
+        "://u:p@h ",
+        "AKIA",
+        "QUtJQUlPU0ZPRE5ON0VYQU1QTEUg",
+        "QUtJQUlPU0ZPRE5ON0VYQU1QTEUg\n",
+        "[",
+        "{\"a\":",
+        "%7B",
+        "%40",
+        "\n",
+        "‹masked",
+        "&Signature=",
+        "IQoJb3JpZ2lu",
+        "wJalrXUtnFEMI/K7MDENG/bPxRfiCYzE8xAMPL3a ",
+        "a.",
+        "a-",
+    ] {
+        let text = piece.repeat(length / piece.len());
+        let start = std::time::Instant::now();
+        let _ = masker.mask_plain(&text);
+        let taken = start.elapsed();
+        // Unoptimised and on a loaded machine; quadratic work on this length takes minutes.
+        assert!(taken.as_secs() < 30, "{piece:?} took {taken:?}");
+    }
+}
+
 #[test]
 fn marks_and_reveals() {
     let masker = masker();
