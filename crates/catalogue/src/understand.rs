@@ -141,7 +141,7 @@ fn parameters(candidate: &Candidate<'_>, input: Option<&Structure>, request: &Wi
         },
         Protocol::Query | Protocol::Ec2 => {
             let forms = Forms { service, dialect: FormDialect::of(candidate.protocol) };
-            forms.read(input.unwrap_or(&NO_MEMBERS), candidate.form.clone())
+            forms.read(input.unwrap_or(&NO_MEMBERS), &candidate.form)
         }
         Protocol::RestJson | Protocol::RestXml => {
             let parts = rest_read::Parts {
