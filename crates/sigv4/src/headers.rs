@@ -6,6 +6,10 @@ use crate::SignatureError;
 /// or how it is read.
 pub const ROUTING_HEADERS: [&str; 4] = ["content-encoding", "content-type", "host", "smithy-protocol"];
 
+/// Headers that look like AWS's own but are added on the way: Amazon CloudFront sets `x-amz-cf-id`, also where it stands
+/// before an edge-optimised REST API.
+pub const ADDED_HEADERS: [&str; 1] = ["x-amz-cf-id"];
+
 /// Headers that have one value; a request with two is refused, signed or not.
 pub const SINGLE_VALUE_HEADERS: [&str; 14] = [
     "authorization",
@@ -25,12 +29,12 @@ pub const SINGLE_VALUE_HEADERS: [&str; 14] = [
 ];
 
 /// Whether a header, by its lower-case name, must be among the signed ones if it is there: every
-/// `x-amz-*`, and [`ROUTING_HEADERS`].
+/// `x-amz-*` but [`ADDED_HEADERS`], and [`ROUTING_HEADERS`].
 ///
-/// What proxies add (`x-forwarded-*`, `x-amzn-trace-id`, `via`) and what SDKs leave out on purpose
+/// What other proxies add (`x-forwarded-*`, `x-amzn-trace-id`, `via`) and what SDKs leave out on purpose
 /// (`user-agent`, `amz-sdk-invocation-id`, `amz-sdk-request`, hop-by-hop headers) may be unsigned.
 pub fn must_be_signed(name: &str) -> bool {
-    name.starts_with("x-amz-") || ROUTING_HEADERS.contains(&name)
+    (name.starts_with("x-amz-") && !ADDED_HEADERS.contains(&name)) || ROUTING_HEADERS.contains(&name)
 }
 
 /// Checks the headers against the list of signed names and writes the signed ones in canonical form: sorted,
@@ -135,7 +139,15 @@ mod tests {
             let refused = canonical(&[("host", "h"), (name, "1")], "host").unwrap_err();
             assert_eq!(refused, SignatureError::HeaderNotSigned(name.to_owned()));
         }
-        for name in ["user-agent", "x-amzn-trace-id", "amz-sdk-request", "x-forwarded-for", "content-length", "x-amz"] {
+        for name in [
+            "user-agent",
+            "x-amzn-trace-id",
+            "amz-sdk-request",
+            "x-forwarded-for",
+            "content-length",
+            "x-amz",
+            "x-amz-cf-id",
+        ] {
             assert!(canonical(&[("host", "h"), (name, "1")], "host").is_ok(), "{name}");
         }
         assert_eq!(canonical(&[("host", "h"), ("x", "")], "x"), Err(SignatureError::HostNotSigned));

@@ -8,6 +8,28 @@
 //!
 //! Nothing here performs input or output and nothing reads a clock: the time is an argument.
 //!
+//! ```
+//! use bytes::Bytes;
+//! use countersign_domain::Timestamp;
+//! use countersign_sigv4::{Presented, SecretKey, UnverifiedRequest, verify};
+//!
+//! // `get-vanilla` of AWS's published test suite
+//! let authorization = "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, \
+//!     SignedHeaders=host;x-amz-date, \
+//!     Signature=5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31";
+//! let headers = [("host", "example.amazonaws.com"), ("x-amz-date", "20150830T123600Z"), ("authorization", authorization)]
+//!     .map(|(name, value)| (name.to_owned(), value.to_owned()));
+//! let request =
+//!     UnverifiedRequest { method: "GET", path: "/", query: "", headers: &headers, body: &Bytes::new() };
+//!
+//! let presented = Presented::parse(&request)?;
+//! assert_eq!(presented.unverified_access_key_id(), "AKIDEXAMPLE");
+//! let secret = SecretKey::new("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"); // found by the key id
+//! let verified = verify(&presented, &request, &secret, Timestamp::from_secs(1_440_938_160))?;
+//! assert_eq!(verified.scope.service, "service");
+//! # Ok::<(), countersign_sigv4::SignatureError>(())
+//! ```
+//!
 //! # Rules that are stricter than AWS's
 //! * Headers that decide how a request is read must be signed ([`must_be_signed`]).
 //! * A path whose dot segments or empty segments the signature does not cover is refused
@@ -39,7 +61,7 @@ mod secret;
 mod verify;
 
 pub use error::SignatureError;
-pub use headers::{ROUTING_HEADERS, SINGLE_VALUE_HEADERS, must_be_signed};
+pub use headers::{ADDED_HEADERS, ROUTING_HEADERS, SINGLE_VALUE_HEADERS, must_be_signed};
 pub use options::{MAX_CLOCK_SKEW, MAX_EXPIRES, MAX_PATH_CANDIDATES, Options, UncoveredSegments, UnsignedBodies};
 pub use path::is_s3_family;
 pub use payload::PayloadKind;

@@ -1,6 +1,6 @@
 //! What a request claims about its signature.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
 use crate::{
     Scope, SignatureError, UnverifiedRequest, instant::SigningTime, query, scope::Credential, secret::Signature,
@@ -13,8 +13,7 @@ mod presigned;
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
 /// What a request claims about its signature, in its `Authorization` header or in its query. Nothing of
-/// it is verified; it serves to find the secret to verify with.
-#[derive(Debug)]
+/// it is verified; it serves to find the secret to verify with. Debug output leaves out the session token and the signature.
 pub struct Presented<'a> {
     pub(crate) credential: Credential,
     pub(crate) session_token: Option<Cow<'a, str>>,
@@ -22,6 +21,17 @@ pub struct Presented<'a> {
     pub(crate) signature: Signature,
     pub(crate) at: SigningTime,
     pub(crate) form: Form<'a>,
+}
+
+impl fmt::Debug for Presented<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Presented")
+            .field("credential", &self.credential)
+            .field("signed_headers", &self.signed_headers)
+            .field("at", &self.at)
+            .field("form", &self.form)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Where the signature is.

@@ -46,7 +46,8 @@ impl fmt::Debug for SecretKey {
     }
 }
 
-/// A key with its first blocks already hashed, so that each chunk of a body costs less.
+/// A key with its first blocks already hashed, so that each chunk of a body costs less. What is kept is the hash state,
+/// from which the key cannot be had back; it is good for one day, region and service.
 #[derive(Clone)]
 pub(crate) struct SigningKey(Hmac<Sha256>);
 

@@ -273,6 +273,35 @@ fn the_session_token_of_a_presigned_request_may_be_appended() {
     ]);
 }
 
+/// The AWS SDK for JavaScript states the payload of a presigned request in its query.
+#[test]
+fn a_presigned_request_may_state_its_payload_in_the_query() {
+    let put = |stated: &'static str| {
+        let query = format!("x-id=PutObject&X-Amz-Content-Sha256={stated}");
+        signed(Request::new("PUT", "/b/k", &query, &[], b"data"), &Signing { payload: Some(stated), ..PRESIGNED_S3 })
+    };
+    let hash = "3a6eb0790f39ac87c94f3856b2dd2c5d110e6811602261a9a923d3bb23adc8b7"; // of "data"
+    put("UNSIGNED-PAYLOAD").verify().unwrap();
+    put(hash).verify().unwrap();
+    refused(vec![
+        ("another body", with(put(hash), |it| it.body = "Data".into()), E::BodyHash),
+        ("another statement", query(put(hash), hash, "UNSIGNED-PAYLOAD"), E::Mismatch),
+    ]);
+}
+
+/// A request of the first published suite, which is dated by `date` (and on a weekday that it was not).
+#[test]
+fn the_date_header_serves_where_there_is_no_other() {
+    let authorization = "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20110909/us-east-1/host/aws4_request, \
+                         SignedHeaders=date;host, \
+                         Signature=b27ccfbfa7df52a200ff74193ca6e32d4b48b8856fab7ebf1c595d0670a7e470";
+    let headers = [("date", "Mon, 09 Sep 2011 23:36:00 GMT"), ("authorization", authorization)];
+    let mut request = Request::new("GET", "/", "", &headers, b"");
+    request.set("host", "host.foo.com");
+    let now = Timestamp::from_secs(1_315_611_360);
+    request.verify_at("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", now, &Options::default()).unwrap();
+}
+
 #[test]
 fn times() {
     let at = |offset: i64, how: &Signing| {
