@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use countersign_catalogue::blob::MAGIC;
 use countersign_catalogue::model::{
-    Endpoint, Location, Member, Operation, Partition, SCALARS, ServiceModel, Shape, ShapeId, Signing, Structure, Text, TimeFormat,
+    Endpoint, Location, Member, Operation, Partition, SCALARS, ServiceModel, Shape, ShapeId, Signing, Structure, Text,
+    TimeFormat,
 };
 use countersign_domain::Protocol;
 
@@ -71,7 +72,12 @@ fn compress(decoded: &[u8]) -> Result<Vec<u8>, BuildError> {
 }
 
 /// The whole blob. `others` gives further signing names of a service.
-pub fn blob(version: &str, partitions: &[Partition], services: &[PackedService], others: impl Fn(&str) -> Vec<Text>) -> Vec<u8> {
+pub fn blob(
+    version: &str,
+    partitions: &[Partition],
+    services: &[PackedService],
+    others: impl Fn(&str) -> Vec<Text>,
+) -> Vec<u8> {
     let mut writer = Writer::default();
     writer.bytes.extend_from_slice(MAGIC);
     writer.inline_text(version);

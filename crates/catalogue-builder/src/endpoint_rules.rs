@@ -175,7 +175,11 @@ pub fn region_prefixes(partition: &Value) -> Vec<String> {
         (Some(open), Some(close)) => {
             let (before, rest) = head.split_at(open);
             let (choices, after) = rest.split_at(close - open);
-            choices.trim_start_matches('(').split('|').map(|one| format!("{before}{one}{}", &after.replace(')', ""))).collect()
+            choices
+                .trim_start_matches('(')
+                .split('|')
+                .map(|one| format!("{before}{one}{}", &after.replace(')', "")))
+                .collect()
         }
         _ => vec![head],
     }
@@ -231,8 +235,10 @@ fn is_host_label(text: &str, allow_dots: bool) -> bool {
 }
 
 fn substring(arguments: &[Value]) -> Value {
-    let number = |place: usize| arguments.get(place).and_then(Value::as_u64).and_then(|number| usize::try_from(number).ok());
-    let (Some(text), Some(start), Some(stop)) = (arguments.first().and_then(Value::as_str), number(1), number(2)) else {
+    let number =
+        |place: usize| arguments.get(place).and_then(Value::as_u64).and_then(|number| usize::try_from(number).ok());
+    let (Some(text), Some(start), Some(stop)) = (arguments.first().and_then(Value::as_str), number(1), number(2))
+    else {
         return Value::Null;
     };
     if start >= stop || text.len() < stop || !text.is_ascii() {

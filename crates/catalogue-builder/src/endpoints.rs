@@ -35,7 +35,11 @@ pub fn partitions(partitions: &Value) -> Vec<Partition> {
 ///
 /// # Errors
 /// [`BuildError`] when the rules are not understood.
-pub fn table(rules: &Rules<'_>, partitions: &[Partition], context: &BTreeMap<String, Value>) -> Result<EndpointTable, BuildError> {
+pub fn table(
+    rules: &Rules<'_>,
+    partitions: &[Partition],
+    context: &BTreeMap<String, Value>,
+) -> Result<EndpointTable, BuildError> {
     let resolve = |region: &str| -> Result<Option<Endpoint>, BuildError> {
         let mut given = context.clone();
         given.retain(|name, _| !LEFT_OUT.contains(&name.as_str()));

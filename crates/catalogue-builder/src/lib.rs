@@ -5,6 +5,7 @@ pub mod encode;
 pub mod endpoint_rules;
 pub mod endpoints;
 pub mod models;
+pub mod oracle;
 pub mod sensitive;
 pub mod source;
 

@@ -1,16 +1,19 @@
 //! `countersign-catalogue-builder build`: writes the blob.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use countersign_catalogue_builder::{BuildError, build, source};
+use countersign_catalogue::Catalogue;
+use countersign_catalogue_builder::{BuildError, build, oracle, source};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match words.as_slice() {
         ["build", options @ ..] => run_build(options),
-        _ => Err(BuildError::Source("usage: build [--models DIR] [--out FILE]".to_owned())),
+        ["oracle", "check", file] => run_oracle(file),
+        _ => Err(BuildError::Source("usage: build [--models DIR] [--out FILE] | oracle check FILE".to_owned())),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -33,4 +36,19 @@ fn run_build(options: &[&str]) -> Result<(), BuildError> {
     written.map_err(|source| BuildError::File { path: out.to_owned(), source })?;
     eprintln!("{} services, {} operations, {} bytes", report.services, report.operations, report.blob.len());
     Ok(())
+}
+
+fn run_oracle(file: &str) -> Result<(), BuildError> {
+    let failed = |source| BuildError::File { path: file.to_owned(), source };
+    let opened = std::fs::File::open(file).map_err(failed)?;
+    let report = oracle::check(Catalogue::embedded(), std::io::BufReader::new(opened))?;
+    let mut out = std::io::stdout().lock();
+    let mut print = |line: String| writeln!(out, "{line}").map_err(failed);
+    for difference in &report.differences {
+        print(difference.clone())?;
+    }
+    for (protocol, figures) in &report.by_protocol {
+        print(format!("{protocol}: {figures:?}"))?;
+    }
+    if report.differences.is_empty() { Ok(()) } else { Err(BuildError::Source("there are differences".to_owned())) }
 }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use countersign_catalogue::model::{
-    Location, Member, MemberTraits, ModelledError, Namespace, Operation, OperationTraits, Partition, SCALARS, ServiceModel,
-    Shape, Signing, Structure, Text, TimeFormat,
+    Location, Member, MemberTraits, ModelledError, Namespace, Operation, OperationTraits, Partition, SCALARS,
+    ServiceModel, Shape, Signing, Structure, Text, TimeFormat,
 };
 use countersign_domain::Protocol;
 use serde_json::Value;
@@ -161,7 +161,8 @@ impl<'a> ServiceReader<'a> {
 
     fn protocols(&self) -> Result<Vec<Protocol>, BuildError> {
         let metadata = &self.model["metadata"];
-        let listed: Vec<&str> = metadata["protocols"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let listed: Vec<&str> =
+            metadata["protocols"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         let names = if listed.is_empty() { vec![metadata["protocol"].as_str().unwrap_or_default()] } else { listed };
         let mut protocols = Vec::new();
         for name in names {
@@ -241,7 +242,8 @@ impl<'a> ServiceReader<'a> {
             || operation["auth"].as_array().into_iter().flatten().any(|scheme| scheme == "smithy.api#noAuth");
         let (event_input, _) = payload_shape("input");
         let (event_output, stream_output) = payload_shape("output");
-        let required = yes(&operation["httpChecksumRequired"]) || yes(&operation["httpChecksum"]["requestChecksumRequired"]);
+        let required =
+            yes(&operation["httpChecksumRequired"]) || yes(&operation["httpChecksum"]["requestChecksumRequired"]);
         let traits = [
             (unsigned, OperationTraits::UNSIGNED),
             (yes(&operation["unsignedPayload"]), OperationTraits::UNSIGNED_PAYLOAD),
@@ -302,7 +304,8 @@ impl<'a> ServiceReader<'a> {
     }
 
     fn structure(&mut self, name: &str, shape: &Value) -> Result<Structure, BuildError> {
-        let required: Vec<&str> = shape["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let required: Vec<&str> =
+            shape["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         let mut members = Vec::new();
         for (member, reference) in sorted(&shape["members"]) {
             members.push(self.member(name, member, reference, required.contains(&member.as_str()))?);

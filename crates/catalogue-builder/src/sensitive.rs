@@ -29,7 +29,8 @@ impl Supplement {
             if line.trim().is_empty() || line.starts_with('#') {
                 continue;
             }
-            let wrong = |what: &str| BuildError::Table { table: "sensitive.txt", line: line_number, what: what.to_owned() };
+            let wrong =
+                |what: &str| BuildError::Table { table: "sensitive.txt", line: line_number, what: what.to_owned() };
             let mut columns = line.split_whitespace();
             let service = columns.next().ok_or_else(|| wrong("no service"))?;
             let (shape, member) = columns

@@ -30,7 +30,10 @@ pub fn pinned_models(cache: &Path) -> Result<PathBuf, BuildError> {
     let bytes = std::fs::read(&wheel).map_err(|source| BuildError::file(&wheel, source))?;
     let found = hex::encode(Sha256::digest(&bytes));
     if found != WHEEL_SHA256 {
-        return Err(BuildError::Source(format!("`{}` has the hash {found}, pinned is {WHEEL_SHA256}", wheel.display())));
+        return Err(BuildError::Source(format!(
+            "`{}` has the hash {found}, pinned is {WHEEL_SHA256}",
+            wheel.display()
+        )));
     }
     let data = unpacked.join("botocore").join("data");
     if !data.join("partitions.json").exists() {

@@ -1,0 +1,374 @@
+"""Drives the real botocore clients and writes down what they would send, one JSON line each.
+
+Every operation of every service, with minimal, full and hostile parameters, in every protocol
+that the service offers, and for S3 in both address styles. Nothing is sent: the request is taken
+in `before-send`. Each line holds the request as a gateway would see it (a client with a custom
+endpoint) and what is expected: service, operation, parameters as given to the serializer, and the
+host and credential scope that the same call has without a custom endpoint.
+
+usage: python3 generate.py [--services a,b] [--seed N --sample PERCENT] > requests.jsonl
+The figures of what could not be driven, and why, go to standard error.
+"""
+
+import argparse
+import base64
+import collections
+import datetime
+import json
+import random
+import re
+import sys
+import warnings
+
+import botocore
+import botocore.httpchecksum
+import botocore.session
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError
+
+warnings.filterwarnings("ignore")
+
+GATEWAY = "gateway.test"
+REGION = "eu-central-1"
+ACCOUNT = "123456789012"
+PROTOCOL_NAMES = {"smithy-rpc-v2-cbor": "rpc-v2-cbor"}
+WHOLE = datetime.datetime(2026, 3, 4, 5, 6, 7, tzinfo=datetime.timezone.utc)
+FRACTION = WHOLE.replace(microsecond=250000)
+HOSTILE = ["a/b", "a b+c", "zürich", "%2F%41", "..x", "a?b#c", "x;y=z&w", 'q"uo\'te', "tail/", "a:b@c,d"]
+# Set while clients are made: which protocol the service model should claim to speak.
+forced_protocol = None
+
+
+class Captured(Exception):
+    def __init__(self, request):
+        super().__init__("captured")
+        self.request = request
+
+
+def capture(request, **_):
+    raise Captured(request)
+
+
+class Values:
+    """Makes parameters for a shape."""
+
+    def __init__(self, kind, service, seed):
+        self.kind = kind
+        self.service = service
+        self.turn = seed
+
+    def of(self, shape, name, stack=(), location=None, host_label=False):
+        if getattr(shape, "is_document_type", False):
+            return {"a": [1, "x", None, True, 1.5], "b": {"__type": "y"}}
+        maker = getattr(self, "of_" + shape.type_name, None)
+        if shape.type_name in ("structure", "list", "map"):
+            return maker(shape, name, stack + (shape.name,))
+        if shape.type_name in ("string", "character"):
+            return self.of_string(shape, name, location, host_label)
+        if shape.type_name == "timestamp":
+            header = location in ("header",) or (shape.serialization.get("timestampFormat") == "rfc822")
+            return WHOLE if header or self.kind == "minimal" else FRACTION
+        return self.plain(shape)
+
+    def plain(self, shape):
+        low = shape.metadata.get("min", 0)
+        return {
+            "integer": max(7, int(low)),
+            "short": max(7, int(low)),
+            "byte": 7,
+            "long": max(2**40, int(low)),
+            "float": 1.5,
+            "double": 0.1,
+            "boolean": True,
+            "blob": b"\x00\xffblob" + b"x" * int(low),
+        }[shape.type_name]
+
+    def of_structure(self, shape, name, stack):
+        given = {}
+        members = list(shape.members.items())
+        if getattr(shape, "is_tagged_union", False):
+            members = members[:1] if self.kind == "minimal" else [members[self.turn % len(members)]]
+            self.turn += 1
+        required = set(shape.required_members)
+        for member, target in members:
+            wanted = member in required or getattr(shape, "is_tagged_union", False)
+            if self.kind != "minimal":
+                wanted = wanted or (stack.count(target.name) < 1 and len(stack) < 7)
+            if not wanted or (stack.count(target.name) > 2 and member not in required):
+                continue
+            location = target.serialization.get("location")
+            if target.serialization.get("jsonvalue") and location == "header":
+                given[member] = {"k": ["v", 1], "é": None}
+            elif member == "ContentLength" or member == "ContentMD5":
+                continue
+            elif self.service == "s3" and member.startswith("Checksum") and member not in ("ChecksumAlgorithm", "ChecksumMode", "ChecksumType"):
+                continue
+            else:
+                given[member] = self.of(target, member, stack, location, target.serialization.get("hostLabel"))
+        return given
+
+    def of_list(self, shape, name, stack):
+        if len(stack) > 9:
+            return []
+        size = max(int(shape.metadata.get("min", 0)), 1 if self.kind == "minimal" else 2)
+        return [self.of(shape.member, name, stack) for _ in range(min(size, 30))]
+
+    def of_map(self, shape, name, stack):
+        if len(stack) > 9:
+            return {}
+        size = max(int(shape.metadata.get("min", 0)), 1 if self.kind == "minimal" else 2)
+        keys = list(getattr(shape.key, "enum", []) or [])[:size] or [f"key{i}" for i in range(size)]
+        if shape.serialization.get("location") == "headers":
+            return {key: "header value-1" for key in keys}
+        return {key: self.of(shape.value, name, stack) for key in keys}
+
+    def of_string(self, shape, name, location, host_label):
+        low = int(shape.metadata.get("min", 0))
+        if name == "ChecksumAlgorithm":
+            # The others need a native extension of botocore.
+            return ("CRC32", "SHA256", "SHA1")[self.turn % 3]
+        if shape.enum and not host_label:
+            return shape.enum[self.turn % len(shape.enum)] if self.kind == "full" else shape.enum[0]
+        if name == "AccountId" and host_label:
+            return ACCOUNT
+        if host_label:
+            return "label-1"
+        if name == "Bucket":
+            return "my-bucket"
+        if name in ("CopySource",):
+            return "src-bucket/src key"
+        if name in ("SSECustomerKey", "CopySourceSSECustomerKey"):
+            return "k" * 32
+        if self.kind == "hostile" and location == "uri":
+            self.turn += 1
+            text = HOSTILE[self.turn % len(HOSTILE)]
+            return text + "p" * max(0, low - len(text))
+        if re.search(r"(Arn|ARN|arn)$", name) and low < 60:
+            text = f"arn:aws:{self.service}:{REGION}:{ACCOUNT}:thing/Some-Name"
+            return text
+        if location in ("header", "headers"):
+            return "header value-1" + "p" * max(0, low - 14)
+        base = "some-text" if self.kind == "minimal" else "some <text> & \"more\" 'é' ~+/=\n\U0001f600"
+        if location == "querystring" and self.kind == "minimal":
+            base = "some text"
+        if location == "uri":
+            base = "some-label"
+        return base + "p" * max(0, low - len(base))
+
+
+def tagged(value, shape=None, stream=False):
+    """The value in the form that the checker reads: a tag and a content."""
+    if value is None:
+        return ["n"]
+    if isinstance(value, bool):
+        return ["b", value]
+    if isinstance(value, int):
+        return ["f", float(value)] if shape is not None and shape.type_name in ("float", "double") else ["i", value]
+    if isinstance(value, float):
+        return ["f", value]
+    if isinstance(value, str):
+        if shape is not None and shape.type_name == "blob":
+            return ["blob", base64.b64encode(value.encode()).decode()]
+        return ["t", value]
+    if isinstance(value, (bytes, bytearray)):
+        return ["stream", len(value)] if stream else ["blob", base64.b64encode(value).decode()]
+    if isinstance(value, datetime.datetime):
+        return ["ts", int(value.timestamp()), value.microsecond * 1000]
+    if hasattr(value, "read"):
+        value.seek(0)
+        return ["stream", len(value.read())]
+    plain = shape is None or getattr(shape, "is_document_type", False) or shape.type_name not in ("list", "map", "structure")
+    if isinstance(value, (list, tuple)):
+        return ["l", [tagged(item, None if plain else shape.member) for item in value]]
+    entries = []
+    for key, item in value.items():
+        if plain:
+            entries.append([key, tagged(item)])
+        elif shape.type_name == "map":
+            lower = shape.serialization.get("location") == "headers"
+            entries.append([key.lower() if lower else key, tagged(item, shape.value)])
+        else:
+            member = shape.members[key]
+            payload = shape.serialization.get("payload") == key
+            streams = payload and member.type_name == "blob" and bool(
+                member.serialization.get("streaming") or member.metadata.get("streaming")
+            )
+            entries.append([key, tagged(item, member, streams)])
+    return ["r", entries]
+
+
+def unchunk(body):
+    """The content and the trailers of an aws-chunked body."""
+    content, trailers, at = b"", [], 0
+    while True:
+        end = body.index(b"\r\n", at)
+        size = int(body[at:end].split(b";")[0], 16)
+        at = end + 2
+        if size == 0:
+            break
+        content += body[at : at + size]
+        at += size + 2
+    for line in body[at:].split(b"\r\n"):
+        if line:
+            name, _, value = line.partition(b":")
+            trailers.append([name.decode().lower(), value.decode().strip()])
+    return content, trailers
+
+
+def wire(request):
+    """A captured request as a gateway sees it."""
+    rest = request.url.split("://", 1)[1]
+    cut = min((i for i in (rest.find("/"), rest.find("?")) if i >= 0), default=len(rest))
+    host, rest = rest[:cut], rest[cut:]
+    path, _, query = rest.partition("?")
+    headers = []
+    for name, value in request.headers.items():
+        value = value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else str(value)
+        headers.append([name.lower(), value])
+    body = request.body
+    if body is None:
+        body = b""
+    elif isinstance(body, str):
+        body = body.encode()
+    elif hasattr(body, "read"):
+        body = body.read()
+    chunked = any(name == "x-amz-content-sha256" and value.startswith("STREAMING-") for name, value in headers)
+    chunked = chunked or any(name == "content-encoding" and "aws-chunked" in value for name, value in headers)
+    if chunked:
+        body, trailers = unchunk(body)
+        headers += trailers
+    authorization = dict(headers).get("authorization", "")
+    scope = re.search(r"Credential=[^/]+/\d+/([^/]+)/([^/]+)/aws4_request", authorization)
+    return {
+        "method": request.method,
+        "host": host,
+        "path": path or "/",
+        "query": query,
+        "headers": headers,
+        "body": base64.b64encode(bytes(body)).decode(),
+        "chunked": chunked,
+        "scope": [scope.group(2), scope.group(1)] if scope else None,
+    }
+
+
+class Driver:
+    def __init__(self, session):
+        self.session = session
+        self.skipped = collections.Counter()
+
+    def client(self, service, endpoint, style):
+        settings = {"retries": {"max_attempts": 0}, "parameter_validation": True}
+        if style:
+            settings["s3"] = {"addressing_style": style}
+        client = self.session.create_client(
+            service,
+            region_name=REGION,
+            endpoint_url=endpoint,
+            aws_access_key_id="AKIDEXAMPLE",
+            aws_secret_access_key="secret",
+            aws_account_id=None,
+            config=Config(**settings),
+        )
+        client.meta.events.register_last("before-send", capture)
+        seen = {}
+        serializer = client._serializer
+        inner = serializer.serialize_to_request
+
+        def outer(parameters, operation_model):
+            seen["parameters"] = dict(parameters)
+            return inner(parameters, operation_model)
+
+        serializer.serialize_to_request = outer
+        return client, seen
+
+    def call(self, client, operation, parameters):
+        try:
+            client._make_api_call(operation, parameters)
+        except Captured as captured:
+            return captured.request
+        raise RuntimeError("nothing was sent")
+
+    def service(self, service, styles, sample):
+        global forced_protocol
+        model = self.session.get_service_model(service)
+        protocols = model.metadata.get("protocols") or [model.metadata["protocol"]]
+        for protocol in protocols:
+            forced_protocol = protocol
+            for style in styles:
+                try:
+                    near, seen = self.client(service, f"https://{GATEWAY}", style)
+                    far, _ = self.client(service, None, style and "path")
+                except (BotoCoreError, ValueError) as error:
+                    self.skipped[f"{service}: client: {type(error).__name__}"] += 1
+                    continue
+                for operation in near.meta.service_model.operation_names:
+                    for number, kind in enumerate(("minimal", "full", "hostile")):
+                        if sample(service, operation, kind, protocol):
+                            yield from self.one(service, operation, kind, protocol, style, number, near, seen, far)
+        forced_protocol = None
+
+    def one(self, service, operation, kind, protocol, style, number, near, seen, far):
+        model = near.meta.service_model.operation_model(operation)
+        shape = model.input_shape
+        parameters = Values(kind, service, number).of(shape, "") if shape else {}
+        if kind == "hostile" and not any(m.serialization.get("location") == "uri" for m in (shape.members.values() if shape else ())):
+            return
+        try:
+            request = wire(self.call(near, operation, dict(parameters)))
+            given = seen["parameters"]
+            expected = wire(self.call(far, operation, dict(parameters)))
+        except Exception as error:  # What cannot be driven is counted by its reason.
+            self.skipped[f"{type(error).__name__}: {service} {operation} {' '.join(str(error).split())[:160]}"] += 1
+            return
+        host = request.pop("host")
+        prefix = host.removesuffix(GATEWAY)
+        yield {
+            **request,
+            "host_prefix": prefix[:-1] if prefix.endswith(".") else prefix,
+            "expect": {
+                "service": service,
+                "operation": operation,
+                "protocol": PROTOCOL_NAMES.get(protocol, protocol),
+                "kind": kind,
+                "style": style,
+                "parameters": tagged(given, shape),
+                "host": expected["host"],
+                "scope": expected["scope"],
+                "path": expected["path"],
+            },
+        }
+
+
+def main():
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--services")
+    arguments.add_argument("--seed", type=int, default=1)
+    arguments.add_argument("--sample", type=float, default=100.0)
+    options = arguments.parse_args()
+    session = botocore.session.Session()
+    loader = session.get_component("data_loader")
+    inner = loader.load_service_model
+
+    def load(service_name, type_name, api_version=None):
+        data = inner(service_name, type_name, api_version)
+        if type_name == "service-2" and forced_protocol:
+            metadata = dict(data["metadata"], protocol=forced_protocol, protocols=[forced_protocol])
+            data = dict(data, metadata=metadata)
+        return data
+
+    loader.load_service_model = load
+    driver = Driver(session)
+    chosen = options.services.split(",") if options.services else session.get_available_services()
+
+    def sample(*key):
+        return options.sample >= 100 or random.Random(f"{options.seed}:{key}").random() * 100 < options.sample
+
+    for service in chosen:
+        styles = ["path", "virtual"] if service == "s3" else [None]
+        for line in driver.service(service, styles, sample):
+            sys.stdout.write(json.dumps(line) + "\n")
+    for reason, count in sorted(driver.skipped.items()):
+        print(f"skipped {count}: {reason}", file=sys.stderr)
+
+
+main()
