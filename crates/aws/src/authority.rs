@@ -223,3 +223,6 @@ impl Authority {
         Ok((existing != item).then_some(existing))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -105,11 +105,12 @@ impl Forwarder {
         outgoing: &OutgoingRequest,
         upstream: &Upstream,
         credentials: &Credentials,
-        now: SystemTime,
         time_limit: Duration,
     ) -> Result<Answer, ForwardError> {
-        let request =
-            self.signed(outgoing, upstream, credentials, now).ok_or(ForwardError::NotSent(NotSent::BadRequest))?;
+        // The signature's time is the moment of sending, by AWS's clock as near as we have it.
+        let request = self
+            .signed(outgoing, upstream, credentials, SystemTime::now())
+            .ok_or(ForwardError::NotSent(NotSent::BadRequest))?;
         let exchange = async {
             let response = self.connector.call(request).await.map_err(|error| classify(&error))?;
             read(response).await
@@ -218,3 +219,6 @@ async fn read(response: Response<SdkBody>) -> Result<Answer, ForwardError> {
     }
     Ok(Answer { status, headers, body: read.freeze() })
 }
+
+#[cfg(test)]
+mod tests;

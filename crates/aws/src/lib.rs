@@ -14,10 +14,13 @@ pub mod frozen;
 pub mod keys;
 pub mod mail;
 pub mod outcomes;
+pub mod process;
 pub mod record;
 pub mod session_policy;
 pub mod states;
 pub mod sts;
+#[cfg(test)]
+mod testing;
 pub mod topics;
 
 pub use aws::Aws;

@@ -239,3 +239,6 @@ fn item(sealed: &ChainedEvent, event: &Event, attempt: Option<&str>) -> Attribut
     text("attempt", attempt);
     item
 }
+
+#[cfg(test)]
+mod tests;
