@@ -119,7 +119,7 @@ pub enum SignatureError {
     // --- the signature itself ---
     /// The signature is not that of this request under this secret.
     #[error("the signature is not that of this request; check the secret key and the signing method")]
-    Mismatch,
+    SignatureMismatch,
     /// More candidate paths than [`MAX_PATH_CANDIDATES`](crate::MAX_PATH_CANDIDATES).
     #[error("the path as it was sent could not be recovered")]
     TooManyPaths,
@@ -205,7 +205,7 @@ impl SignatureError {
             | Self::HostNotSigned
             | Self::HeaderNotSigned(_)
             | Self::SignedHeaderAbsent(_)
-            | Self::Mismatch
+            | Self::SignatureMismatch
             | Self::TooManyPaths
             | Self::UncoveredSegments
             | Self::ChunkSignature

@@ -214,11 +214,11 @@ fn choose_path<'a>(
         }
         match verifies(&candidate) {
             Ok(true) => return Ok(candidate.into_owned()),
-            Ok(false) => reason = Some(SignatureError::Mismatch),
+            Ok(false) => reason = Some(SignatureError::SignatureMismatch),
             Err(error) => reason = reason.or(Some(error)),
         }
     }
-    Err(reason.unwrap_or(SignatureError::Mismatch))
+    Err(reason.unwrap_or(SignatureError::SignatureMismatch))
 }
 
 /// Takes the body out of its framing, if it has one.

@@ -168,8 +168,8 @@ fn parts_of_the_authorization_header() {
             E::MissingPart("Credential"),
         ),
         ("another key id", authorization(json(), "CSGAEXAMPLE", "CSGA EXAMPLE"), E::MalformedAccessKeyId),
-        ("another region", authorization(json(), "eu-central-1", "us-east-1"), E::Mismatch),
-        ("another service", authorization(json(), "dynamodb", "sqs"), E::Mismatch),
+        ("another region", authorization(json(), "eu-central-1", "us-east-1"), E::SignatureMismatch),
+        ("another service", authorization(json(), "dynamodb", "sqs"), E::SignatureMismatch),
         ("an empty service", authorization(json(), "dynamodb", ""), E::ScopeService),
         ("a region with a dot", authorization(json(), "eu-central-1", "evil.example"), E::ScopeRegion),
         ("another terminator", authorization(json(), "aws4_request", "aws4_requests"), E::ScopeTerminator),
@@ -191,7 +191,7 @@ fn parts_of_the_authorization_header() {
                 let value = it.header("authorization").unwrap().to_owned();
                 it.set("authorization", &format!("{}={}", value.rsplit_once('=').unwrap().0, "0".repeat(64)));
             }),
-            E::Mismatch,
+            E::SignatureMismatch,
         ),
     ]);
 }
@@ -215,7 +215,7 @@ fn parts_of_a_presigned_request() {
             query(presigned(), "versionId=1", "X%2damz-Date=0&X%2DAmz-Date=0"),
             E::DuplicatePart("X-Amz-Date"),
         ),
-        ("a longer life", query(presigned(), "X-Amz-Expires=900", "X-Amz-Expires=901"), E::Mismatch),
+        ("a longer life", query(presigned(), "X-Amz-Expires=900", "X-Amz-Expires=901"), E::SignatureMismatch),
         ("eight days", query(presigned(), "X-Amz-Expires=900", "X-Amz-Expires=604801"), E::ExpiresRange),
         ("no time at all", query(presigned(), "X-Amz-Expires=900", "X-Amz-Expires=0"), E::ExpiresRange),
         ("a signed number", query(presigned(), "X-Amz-Expires=900", "X-Amz-Expires=%2B900"), E::ExpiresRange),
@@ -226,8 +226,8 @@ fn parts_of_a_presigned_request() {
             E::ExpiresRange,
         ),
         ("a malformed date", query(presigned(), "20261121T142718Z", "20261121T142718"), E::MalformedDate),
-        ("an added parameter", query(presigned(), "versionId=1", "versionId=1&acl"), E::Mismatch),
-        ("a parameter twice", query(presigned(), "versionId=1", "versionId=1&versionId=1"), E::Mismatch),
+        ("an added parameter", query(presigned(), "versionId=1", "versionId=1&acl"), E::SignatureMismatch),
+        ("a parameter twice", query(presigned(), "versionId=1", "versionId=1&versionId=1"), E::SignatureMismatch),
         (
             "an added content type",
             add(presigned(), "content-type", "text/html"),
@@ -247,7 +247,7 @@ fn parts_of_a_presigned_request() {
                 ),
                 |it| it.body = "x".into(),
             ),
-            E::Mismatch,
+            E::SignatureMismatch,
         ),
     ]);
 }
@@ -268,8 +268,8 @@ fn the_session_token_of_a_presigned_request_may_be_appended() {
     }
     // a token that was signed cannot be exchanged, and nothing else can be appended
     refused(vec![
-        ("another token", query(signed(request(), &token), "cs1.a", "cs1.b"), E::Mismatch),
-        ("another appended parameter", query(with_token, "X-Amz-Security-Token", "X-Amz-Other"), E::Mismatch),
+        ("another token", query(signed(request(), &token), "cs1.a", "cs1.b"), E::SignatureMismatch),
+        ("another appended parameter", query(with_token, "X-Amz-Security-Token", "X-Amz-Other"), E::SignatureMismatch),
     ]);
 }
 
@@ -285,7 +285,7 @@ fn a_presigned_request_may_state_its_payload_in_the_query() {
     put(hash).verify().unwrap();
     refused(vec![
         ("another body", with(put(hash), |it| it.body = "Data".into()), E::BodyHash),
-        ("another statement", query(put(hash), hash, "UNSIGNED-PAYLOAD"), E::Mismatch),
+        ("another statement", query(put(hash), hash, "UNSIGNED-PAYLOAD"), E::SignatureMismatch),
     ]);
 }
 
@@ -344,7 +344,7 @@ fn dates() {
     };
     refused(vec![
         ("no date", date_header(), E::MissingPart("x-amz-date")),
-        ("another date", date("20261121T142719Z"), E::Mismatch),
+        ("another date", date("20261121T142719Z"), E::SignatureMismatch),
         ("a date in another form", date("2026-11-21T14:27:18Z"), E::MalformedDate),
         ("two dates", add(json(), "x-amz-date", "20261121T142718Z"), E::DuplicateHeader("x-amz-date".to_owned())),
         ("a date of another day", date("20261122T000000Z"), E::ScopeDate),
@@ -368,7 +368,7 @@ fn every_error_has_a_code_that_sdks_know_and_says_no_secret() {
     assert_eq!((error.aws_code(), error.http_status()), ("IncompleteSignature", 400));
     for (error, code, status) in [
         (E::MissingAuthentication, "MissingAuthenticationToken", 403),
-        (E::Mismatch, "SignatureDoesNotMatch", 403),
+        (E::SignatureMismatch, "SignatureDoesNotMatch", 403),
         (E::MalformedAccessKeyId, "InvalidClientTokenId", 403),
         (E::BodyHash, "XAmzContentSHA256Mismatch", 400),
         (E::TrailerChecksum, "BadDigest", 400),

@@ -193,7 +193,7 @@ proptest! {
         let signed = signed(request, &how);
         let now = countersign_domain::Timestamp::from_secs(crate::signer::NOW);
         let outcome = signed.verify_at(&secret, now, &countersign_sigv4::Options::default());
-        prop_assert_eq!(outcome.unwrap_err(), countersign_sigv4::SignatureError::Mismatch);
+        prop_assert_eq!(outcome.unwrap_err(), countersign_sigv4::SignatureError::SignatureMismatch);
     }
 }
 
