@@ -172,7 +172,9 @@ impl EmulatorStarter {
             ("MOTO_ACCOUNT_ID", account.to_owned()),
         ];
         let emulator = self
-            .start("stepfunctions", &environment, "/moto-api/config", |port| (moto_arguments(script.into(), port), vec![]))
+            .start("stepfunctions", &environment, "/moto-api/config", |port| {
+                (moto_arguments(script.into(), port), vec![])
+            })
             .await?;
         configure_moto(&emulator.url).await?;
         Ok(emulator)
@@ -258,8 +260,10 @@ async fn configure_moto(url: &str) -> Result<(), StackError> {
         .header("content-type", "application/json")
         .body(Full::new(Bytes::from_static(br#"{"stepfunctions":{"execute_state_machine":true}}"#)))
         .map_err(|error| StackError::Emulator(error.to_string()))?;
-    let response =
-        WebClient::new().send(request).await.map_err(|error| StackError::Emulator(format!("stepfunctions: {error}")))?;
+    let response = WebClient::new()
+        .send(request)
+        .await
+        .map_err(|error| StackError::Emulator(format!("stepfunctions: {error}")))?;
     if response.status().is_success() {
         Ok(())
     } else {

@@ -174,7 +174,12 @@ pub struct Control {
 
 impl Default for Control {
     fn default() -> Self {
-        Self { faults: Mutex::default(), calls: Mutex::default(), held: Mutex::default(), releases: watch::channel(0).0 }
+        Self {
+            faults: Mutex::default(),
+            calls: Mutex::default(),
+            held: Mutex::default(),
+            releases: watch::channel(0).0,
+        }
     }
 }
 
@@ -245,7 +250,9 @@ impl Control {
 
     fn take(&self, call: &CallRecord, moment: Moment) -> Option<Fault> {
         let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
-        let fault = faults.iter_mut().find(|fault| fault.when == moment && fault.matching.fits(call) && fault.times != Some(0))?;
+        let fault = faults
+            .iter_mut()
+            .find(|fault| fault.when == moment && fault.matching.fits(call) && fault.times != Some(0))?;
         fault.times = fault.times.map(|times| times - 1);
         Some(fault.clone())
     }
@@ -318,7 +325,10 @@ pub async fn route(desk: Arc<ControlDesk>, request: Request) -> Response {
         (&Method::GET, "/held") => listed(&desk.control.held()),
         (&Method::GET, "/invocations") => listed(&desk.lambda.reports()),
         (&Method::POST, "/kill") => kill(&desk, &request),
-        _ => web::text(StatusCode::NOT_FOUND, "GET|POST|DELETE /faults, POST /release, POST /kill, GET /calls|/held|/invocations"),
+        _ => web::text(
+            StatusCode::NOT_FOUND,
+            "GET|POST|DELETE /faults, POST /release, POST /kill, GET /calls|/held|/invocations",
+        ),
     }
 }
 

@@ -13,6 +13,7 @@ mod proxy;
 mod s3;
 pub mod signature;
 pub mod sts;
+mod understood;
 pub mod upstream;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -23,12 +24,7 @@ use time::OffsetDateTime;
 
 use crate::{
     faults::{CallRecord, Control, FaultAction, Moment},
-    iam::{
-        Context, Policy, evaluate,
-        evaluate::ResourceSide,
-        policy::Question,
-        principals::Session,
-    },
+    iam::{Context, Policy, evaluate, evaluate::ResourceSide, policy::Question, principals::Session},
     lambda_host::{LambdaHost, invoke_api},
     web::{Handler, Hangup, Request, Response, WebClient},
 };
@@ -115,7 +111,8 @@ impl Front {
         asked.checks.iter().find_map(|check| {
             let context = merged(session.principal_context(now), check);
             let question = Question { action: &check.action, resource: &check.resource, context: &context };
-            let verdict = evaluate(&session.caller(), session.authority(), self.resource_side(session, check), question);
+            let verdict =
+                evaluate(&session.caller(), session.authority(), self.resource_side(session, check), question);
             verdict.message(&session.caller(), &check.action, &check.resource).map(AwsError::access_denied)
         })
     }
@@ -156,7 +153,9 @@ impl Front {
         };
         match self.control.fault(record, Moment::After).await {
             None => Ok(response),
-            Some(FaultAction::Answer { status, code, message }) => Ok(AwsError { status, code, message }.response(style)),
+            Some(FaultAction::Answer { status, code, message }) => {
+                Ok(AwsError { status, code, message }.response(style))
+            }
             Some(FaultAction::Hangup) => Err(Hangup),
         }
     }
@@ -169,12 +168,8 @@ impl Front {
     }
 
     async fn forward(&self, base: &str, request: &Request, signing_name: &str) -> Response {
-        let backend = proxy::Backend {
-            base,
-            account: &self.resources.account,
-            region: &self.resources.region,
-            signing_name,
-        };
+        let backend =
+            proxy::Backend { base, account: &self.resources.account, region: &self.resources.region, signing_name };
         proxy::forward(&self.client, &backend, request).await
     }
 }

@@ -172,7 +172,8 @@ impl LambdaHost {
     fn function(&self, name: &str) -> Option<&Arc<Function>> {
         self.functions.values().find(|function| {
             let config = &function.config;
-            let unqualified = name.strip_prefix(config.arn.as_str()).or_else(|| name.strip_prefix(config.name.as_str()));
+            let unqualified =
+                name.strip_prefix(config.arn.as_str()).or_else(|| name.strip_prefix(config.name.as_str()));
             name == config.short_name || unqualified.is_some_and(|rest| rest.is_empty() || is_qualifier(rest))
         })
     }

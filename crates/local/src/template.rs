@@ -27,8 +27,7 @@ impl Template {
     /// # Errors
     /// [`StackError`] when it cannot be read or is not a template.
     pub fn read(path: &Path) -> Result<Self, StackError> {
-        let text =
-            std::fs::read_to_string(path).map_err(StackError::io(format!("reading `{}`", path.display())))?;
+        let text = std::fs::read_to_string(path).map_err(StackError::io(format!("reading `{}`", path.display())))?;
         Self::from_text(&text).map_err(|error| StackError::Template(format!("{}: {error}", path.display())))
     }
 

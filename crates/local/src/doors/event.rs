@@ -65,7 +65,8 @@ impl Event<'_> {
         }
         let port = self.host().rsplit_once(':').map_or("80", |(_, port)| port).to_owned();
         let client = source_ip(self.request.peer);
-        let forwarded = joined.remove("x-forwarded-for").map_or_else(|| client.clone(), |known| format!("{known}, {client}"));
+        let forwarded =
+            joined.remove("x-forwarded-for").map_or_else(|| client.clone(), |known| format!("{known}, {client}"));
         joined.insert("x-forwarded-for".to_owned(), forwarded);
         joined.insert("x-forwarded-port".to_owned(), port);
         joined.insert("x-forwarded-proto".to_owned(), "http".to_owned());
@@ -113,7 +114,9 @@ fn cookies(request: &Request) -> Option<Value> {
         .headers
         .get_all(http::header::COOKIE)
         .iter()
-        .flat_map(|value| String::from_utf8_lossy(value.as_bytes()).split(';').map(|one| one.trim().to_owned()).collect::<Vec<_>>())
+        .flat_map(|value| {
+            String::from_utf8_lossy(value.as_bytes()).split(';').map(|one| one.trim().to_owned()).collect::<Vec<_>>()
+        })
         .filter(|cookie| !cookie.is_empty())
         .collect();
     (!cookies.is_empty()).then(|| json!(cookies))
@@ -168,7 +171,13 @@ mod tests {
 
     use super::*;
 
-    fn event(kind: DoorKind, method: Method, target: &str, headers: &[(&'static str, &str)], body: &'static [u8]) -> Value {
+    fn event(
+        kind: DoorKind,
+        method: Method,
+        target: &str,
+        headers: &[(&'static str, &str)],
+        body: &'static [u8],
+    ) -> Value {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.append(*name, HeaderValue::from_str(value).expect("value"));

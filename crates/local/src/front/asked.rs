@@ -226,11 +226,8 @@ impl Form {
 
     /// The numbers that follow `prefix` in member names, as 1 and 2 of `Tags.member.1.Key`; sorted.
     pub fn numbers(&self, prefix: &str) -> Vec<u32> {
-        let mut numbers: Vec<u32> = self
-            .0
-            .iter()
-            .filter_map(|(key, _)| key.strip_prefix(prefix)?.split('.').next()?.parse().ok())
-            .collect();
+        let mut numbers: Vec<u32> =
+            self.0.iter().filter_map(|(key, _)| key.strip_prefix(prefix)?.split('.').next()?.parse().ok()).collect();
         numbers.sort_unstable();
         numbers.dedup();
         numbers

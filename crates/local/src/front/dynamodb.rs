@@ -188,10 +188,7 @@ mod tests {
     use super::*;
 
     fn resources() -> Resources {
-        let keys = BTreeMap::from([
-            (String::new(), "pk".to_owned()),
-            ("by-session".to_owned(), "session".to_owned()),
-        ]);
+        let keys = BTreeMap::from([(String::new(), "pk".to_owned()), ("by-session".to_owned(), "session".to_owned())]);
         Resources {
             account: "111122223333".into(),
             region: "eu-central-1".into(),

@@ -11,8 +11,16 @@ const KEY_ID_LENGTH: usize = 36;
 
 pub(super) fn checks(operation: &str, body: &Value, resources: &Resources) -> Result<Vec<Check>, AwsError> {
     match operation {
-        "Decrypt" | "DescribeKey" | "Encrypt" | "GenerateDataKey" | "GenerateDataKeyWithoutPlaintext"
-        | "GenerateMac" | "GetPublicKey" | "Sign" | "Verify" | "VerifyMac" => {}
+        "Decrypt"
+        | "DescribeKey"
+        | "Encrypt"
+        | "GenerateDataKey"
+        | "GenerateDataKeyWithoutPlaintext"
+        | "GenerateMac"
+        | "GetPublicKey"
+        | "Sign"
+        | "Verify"
+        | "VerifyMac" => {}
         other => return Err(AwsError::unread(format!("kms:{other}"))),
     }
     let named = match text_member(body, "KeyId") {

@@ -18,8 +18,7 @@ pub(super) struct Backend<'a> {
 /// the credential scope, so the caller's authorisation is replaced by one that names the account.
 pub(super) async fn forward(client: &WebClient, backend: &Backend<'_>, request: &Request) -> Response {
     let target = request.uri.path_and_query().map_or("/", |target| target.as_str());
-    let mut outgoing =
-        http::Request::builder().method(request.method.clone()).uri(format!("{}{target}", backend.base));
+    let mut outgoing = http::Request::builder().method(request.method.clone()).uri(format!("{}{target}", backend.base));
     if let Some(headers) = outgoing.headers_mut() {
         for (name, value) in &request.headers {
             if !is_hop_by_hop(name.as_str()) && !is_replaced(name) {

@@ -86,7 +86,11 @@ mod tests {
         ] {
             let read = read(&request(method.clone(), target)).ok();
             let seen = read.as_ref().and_then(|(_, checks)| checks.first());
-            assert_eq!(seen.map(|check| (check.action.as_str(), check.resource.as_str())), expected, "{method} {target}");
+            assert_eq!(
+                seen.map(|check| (check.action.as_str(), check.resource.as_str())),
+                expected,
+                "{method} {target}"
+            );
         }
     }
 }

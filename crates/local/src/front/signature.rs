@@ -4,7 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use countersign_domain::Timestamp;
-use countersign_sigv4::{Options, Presented, SecretKey, SignatureError, UncoveredSegments, UnsignedBodies, UnverifiedRequest, verify_with};
+use countersign_sigv4::{
+    Options, Presented, SecretKey, SignatureError, UncoveredSegments, UnsignedBodies, UnverifiedRequest, verify_with,
+};
 use subtle::ConstantTimeEq;
 use time::OffsetDateTime;
 
@@ -41,19 +43,22 @@ pub fn verify(request: &Request, sts: &Sts, now: OffsetDateTime) -> Result<Sende
         body: &request.body,
     };
     let presented = Presented::parse(&unverified).map_err(refused)?;
-    let session = sts
-        .session(presented.unverified_access_key_id())
-        .ok_or_else(|| AwsError::new(403, "InvalidClientTokenId", "The security token included in the request is invalid."))?;
+    let session = sts.session(presented.unverified_access_key_id()).ok_or_else(|| {
+        AwsError::new(403, "InvalidClientTokenId", "The security token included in the request is invalid.")
+    })?;
     let token = presented.unverified_session_token().unwrap_or_default();
     if !bool::from(token.as_bytes().ct_eq(session.token.as_bytes())) {
-        return Err(AwsError::new(403, "InvalidClientTokenId", "The security token included in the request is invalid."));
+        return Err(AwsError::new(
+            403,
+            "InvalidClientTokenId",
+            "The security token included in the request is invalid.",
+        ));
     }
     if session.expires <= now {
         return Err(AwsError::new(403, "ExpiredToken", "The security token included in the request is expired"));
     }
     // AWS itself accepts paths with empty segments; what is stricter in our own gateway is not here.
-    let options =
-        Options { unsigned_bodies: UnsignedBodies::AsSdksDo, uncovered_segments: UncoveredSegments::Accept };
+    let options = Options { unsigned_bodies: UnsignedBodies::AsSdksDo, uncovered_segments: UncoveredSegments::Accept };
     let secret = SecretKey::new(session.secret_access_key.clone());
     let verified = verify_with(&presented, &unverified, &secret, timestamp(now), &options).map_err(refused)?;
     headers.extend(verified.trailers);

@@ -115,14 +115,19 @@ impl Sts {
 
     fn assume(&self, caller: &Session, wanted: Wanted, now: OffsetDateTime) -> Result<String, AwsError> {
         let denied = |action: &str| {
-            let message =
-                format!("User: {} is not authorized to perform: {action} on resource: {}", caller.arn(), wanted.role_arn);
+            let message = format!(
+                "User: {} is not authorized to perform: {action} on resource: {}",
+                caller.arn(),
+                wanted.role_arn
+            );
             AwsError::access_denied(message)
         };
         // AWS does not tell a role that is missing from one that may not be assumed.
         let role = self.roles.get(&wanted.role_arn).ok_or_else(|| denied("sts:AssumeRole"))?;
         if wanted.seconds > role.max_session_seconds.min(LONGEST_CHAINED) {
-            return Err(invalid("The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining"));
+            return Err(invalid(
+                "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining",
+            ));
         }
         let source_identity = match (&caller.source_identity, &wanted.source_identity) {
             (Some(kept), Some(other)) if kept != other => return Err(denied("sts:SetSourceIdentity")),
@@ -131,7 +136,9 @@ impl Sts {
         let mut tags = wanted.tags.clone();
         for key in &caller.transitive_tags {
             if tags.keys().any(|own| own.eq_ignore_ascii_case(key)) {
-                return Err(invalid("One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key from the calling session."));
+                return Err(invalid(
+                    "One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key from the calling session.",
+                ));
             }
             tags.extend(caller.tags.get(key).map(|value| (key.clone(), value.clone())));
         }
@@ -180,7 +187,8 @@ impl Wanted {
         let required = |name: &str| form.get(name).filter(|value| !value.is_empty()).map(str::to_owned);
         let role_arn = required("RoleArn").ok_or_else(|| invalid("RoleArn is missing"))?;
         let session_name = required("RoleSessionName").filter(|name| is_session_name(name));
-        let session_name = session_name.ok_or_else(|| invalid("Member must satisfy regular expression pattern: [\\w+=,.@-]*"))?;
+        let session_name =
+            session_name.ok_or_else(|| invalid("Member must satisfy regular expression pattern: [\\w+=,.@-]*"))?;
         let source_identity = form.get("SourceIdentity").map(str::to_owned);
         if source_identity.as_ref().is_some_and(|identity| !is_session_name(identity) || identity.starts_with("aws:")) {
             return Err(invalid("SourceIdentity must be 2 to 64 characters of [\\w+=,.@-]"));
@@ -265,12 +273,14 @@ fn new_session(role: Arc<Role>, name: String, expires: OffsetDateTime) -> Sessio
 
 /// `[\w+=,.@-]{2,64}`
 fn is_session_name(text: &str) -> bool {
-    (2..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte))
+    (2..=64).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte))
 }
 
 /// Keys of 1 to 128 and values of up to 256 characters of `[\p{L}\p{Z}\p{N}_.:/=+\-@]`.
 fn is_tag(key: &str, value: &str) -> bool {
-    let plain = |text: &str| text.chars().all(|sign| sign.is_alphanumeric() || sign == ' ' || "_.:/=+-@".contains(sign));
+    let plain =
+        |text: &str| text.chars().all(|sign| sign.is_alphanumeric() || sign == ' ' || "_.:/=+-@".contains(sign));
     (1..=128).contains(&key.chars().count())
         && value.chars().count() <= 256
         && plain(key)
@@ -383,7 +393,11 @@ mod tests {
         for (name, form, code) in [
             ("no external id", good.replace("&ExternalId=x-1", ""), "AccessDenied"),
             ("no source identity", good.replace("&SourceIdentity=agent", ""), "AccessDenied"),
-            ("tags that the identity policy lacks", format!("{good}&Tags.member.1.Key=a&Tags.member.1.Value=b"), "AccessDenied"),
+            (
+                "tags that the identity policy lacks",
+                format!("{good}&Tags.member.1.Key=a&Tags.member.1.Value=b"),
+                "AccessDenied",
+            ),
             ("unknown role", good.replace("role/auto", "role/other"), "AccessDenied"),
             ("session name", good.replace("RoleSessionName=ab", "RoleSessionName=a%20b"), "ValidationError"),
             ("too long", format!("{good}&DurationSeconds=3601"), "ValidationError"),

@@ -108,8 +108,7 @@ impl Instance {
         *self.runtime.current.lock().unwrap_or_else(PoisonError::into_inner) =
             Some(Current { request_id: request_id.to_owned(), answer });
         self.process.thaw();
-        let work =
-            Work { request_id: request_id.to_owned(), arn: config.arn.clone(), timeout: config.timeout, event };
+        let work = Work { request_id: request_id.to_owned(), arn: config.arn.clone(), timeout: config.timeout, event };
         if self.work.send(work).await.is_err() {
             self.kill();
             return Outcome::FunctionError(exit_error(request_id, Ending::Unknown));
@@ -199,7 +198,8 @@ async fn route(runtime: Arc<Runtime>, request: Request) -> Response {
     match (&request.method, steps.as_slice()) {
         (&Method::GET, ["invocation", "next"]) => runtime.next().await,
         (&Method::POST, ["invocation", id, "response"]) if request.body.len() > PAYLOAD_LIMIT => {
-            let message = format!("Response payload size exceeded maximum allowed payload size ({PAYLOAD_LIMIT} bytes).");
+            let message =
+                format!("Response payload size exceeded maximum allowed payload size ({PAYLOAD_LIMIT} bytes).");
             runtime.finish(id, Outcome::FunctionError(error_object("Function.ResponseSizeTooLarge", &message)));
             status_answer(StatusCode::PAYLOAD_TOO_LARGE, "ERROR")
         }

@@ -43,10 +43,8 @@ impl Resolver {
     /// As [`Template::parameters`].
     pub fn new(template: &Template, given: &BTreeMap<String, String>, pseudo: &Pseudo) -> Result<Self, StackError> {
         let mut parameters = template.parameters(given)?;
-        let stack_id = format!(
-            "arn:aws:cloudformation:{}:{}:stack/{}/local",
-            pseudo.region, pseudo.account, pseudo.stack_name
-        );
+        let stack_id =
+            format!("arn:aws:cloudformation:{}:{}:stack/{}/local", pseudo.region, pseudo.account, pseudo.stack_name);
         for (name, value) in [
             ("AWS::AccountId", pseudo.account.as_str()),
             ("AWS::Partition", "aws"),
@@ -161,9 +159,9 @@ impl Resolver {
                 _ => Err(malformed(name, argument)),
             },
             "Fn::FindInMap" => self.find_in_map(argument).map(Some),
-            "Fn::And" | "Fn::Or" | "Fn::Not" | "Fn::Equals" => {
-                self.holds(&Value::Object(Map::from_iter([(name.to_owned(), argument.clone())]))).map(|is| Some(Value::Bool(is)))
-            }
+            "Fn::And" | "Fn::Or" | "Fn::Not" | "Fn::Equals" => self
+                .holds(&Value::Object(Map::from_iter([(name.to_owned(), argument.clone())])))
+                .map(|is| Some(Value::Bool(is))),
             other => Err(StackError::Template(format!("the function `{other}` is not known to the local stack"))),
         }
     }
@@ -289,7 +287,8 @@ mod tests {
         let pseudo = Pseudo { account: "111122223333".into(), region: "eu-central-1".into(), stack_name: "s".into() };
         let given = BTreeMap::from([("E".to_owned(), "e".to_owned())]);
         let mut resolver = Resolver::new(&template, &given, &pseudo).expect("parameters");
-        let attributes = BTreeMap::from([("Arn".to_owned(), "arn:t".to_owned()), ("Alias".to_owned(), "arn:a".to_owned())]);
+        let attributes =
+            BTreeMap::from([("Arn".to_owned(), "arn:t".to_owned()), ("Alias".to_owned(), "arn:a".to_owned())]);
         resolver.add("T", Physical { reference: "table".into(), attributes });
         resolver
     }

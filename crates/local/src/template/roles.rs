@@ -65,7 +65,8 @@ fn role(
     identity.extend(attached.map(|(policy, _)| policy.clone()));
     let boundary = properties.get("PermissionsBoundary").and_then(Value::as_str).map(find).transpose()?;
     let tags = properties.get("Tags").and_then(Value::as_array).into_iter().flatten();
-    let tags = tags.filter_map(|tag| Some((tag.get("Key")?.as_str()?.to_owned(), tag.get("Value")?.as_str()?.to_owned())));
+    let tags =
+        tags.filter_map(|tag| Some((tag.get("Key")?.as_str()?.to_owned(), tag.get("Value")?.as_str()?.to_owned())));
     let longest = properties.get("MaxSessionDuration").and_then(Value::as_u64).unwrap_or(3600);
     Ok(Role {
         name: physical.reference.clone(),

@@ -47,8 +47,7 @@ const WITHOUT_LOCAL_MEANING: [&str; 9] = [
 ];
 
 /// Types whose resources are policies of other resources, or attach them.
-const POLICIES: [&str; 4] =
-    ["AWS::IAM::Policy", "AWS::KMS::Alias", "AWS::S3::BucketPolicy", "AWS::SNS::TopicPolicy"];
+const POLICIES: [&str; 4] = ["AWS::IAM::Policy", "AWS::KMS::Alias", "AWS::S3::BucketPolicy", "AWS::SNS::TopicPolicy"];
 
 /// The logical ids of a type, of resources whose condition holds.
 ///
@@ -56,7 +55,11 @@ const POLICIES: [&str; 4] =
 /// [`StackError::Template`] when a condition is not understood.
 pub fn of_type(template: &Template, resolver: &Resolver, kind: &str) -> Result<Vec<String>, StackError> {
     let all = existing(template, resolver)?;
-    Ok(all.into_iter().filter(|(_, body)| body.get("Type").and_then(Value::as_str) == Some(kind)).map(|(id, _)| id).collect())
+    Ok(all
+        .into_iter()
+        .filter(|(_, body)| body.get("Type").and_then(Value::as_str) == Some(kind))
+        .map(|(id, _)| id)
+        .collect())
 }
 
 /// Names every resource and then resolves the properties of each.
@@ -87,7 +90,8 @@ pub fn declared(
             {
                 properties = merged(shared, &properties);
             }
-            let properties = if WITHOUT_LOCAL_MEANING.contains(&kind.as_str()) && !kind.starts_with("AWS::ApiGatewayV2") {
+            let properties = if WITHOUT_LOCAL_MEANING.contains(&kind.as_str()) && !kind.starts_with("AWS::ApiGatewayV2")
+            {
                 Map::new()
             } else {
                 resolved(&logical_id, &properties, resolver)?
@@ -98,7 +102,11 @@ pub fn declared(
         .collect()
 }
 
-fn resolved(logical_id: &str, properties: &Map<String, Value>, resolver: &Resolver) -> Result<Map<String, Value>, StackError> {
+fn resolved(
+    logical_id: &str,
+    properties: &Map<String, Value>,
+    resolver: &Resolver,
+) -> Result<Map<String, Value>, StackError> {
     match resolver.resolve(&Value::Object(properties.clone())) {
         Ok(Some(Value::Object(properties))) => Ok(properties),
         Ok(_) => Err(StackError::Template(format!("{logical_id}: no properties"))),
@@ -147,10 +155,8 @@ fn physical(
         Some(name) => resolver.text(name),
         None => Ok(format!("{stack}-{logical_id}")),
     };
-    let with_arn = |reference: String, arn: String| Physical {
-        reference,
-        attributes: BTreeMap::from([("Arn".to_owned(), arn)]),
-    };
+    let with_arn =
+        |reference: String, arn: String| Physical { reference, attributes: BTreeMap::from([("Arn".to_owned(), arn)]) };
     let regional = |service: &str, rest: String| format!("arn:aws:{service}:{region}:{account}:{rest}");
     let url = || outside.urls.get(logical_id).cloned().unwrap_or_default();
     Ok(match kind {
@@ -214,7 +220,8 @@ fn physical(
             with_arn(name, arn)
         }
         "AWS::ApiGatewayV2::Api" => {
-            let attributes = BTreeMap::from([("ApiEndpoint".to_owned(), url()), ("ApiId".to_owned(), logical_id.to_lowercase())]);
+            let attributes =
+                BTreeMap::from([("ApiEndpoint".to_owned(), url()), ("ApiId".to_owned(), logical_id.to_lowercase())]);
             Physical { reference: logical_id.to_lowercase(), attributes }
         }
         "AWS::Lambda::Url" => {
