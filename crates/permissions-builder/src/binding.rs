@@ -4,7 +4,8 @@
 //! top-level members by their names: `${TableName}` with `TableName` or `TableNames`, `Name` where
 //! the operation is about a table, and, only as a whole ARN, `TableArn`, `Table` or `resourceArn`.
 
-use countersign_permissions::{resolve, template::Template};
+use countersign_permissions::resolve;
+use countersign_permissions::template::{Template, split_variable};
 
 use crate::botocore::{Model, Operation};
 use crate::members::{Member, exists, plain};
@@ -30,22 +31,33 @@ pub(crate) struct Binder<'b> {
 
 impl Binder<'_> {
     /// The alternatives for `prefix:kind`, the most specific first; empty if none binds.
-    pub(crate) fn bind(&self, prefix: &str, kind: &str, formats: &[String]) -> Vec<Bound> {
+    ///
+    /// `is_only` says that the action has no other type, so that the operation's one name or id can
+    /// hardly be of anything else.
+    pub(crate) fn bind(&self, prefix: &str, kind: &str, formats: &[String], is_only: bool) -> Vec<Bound> {
         let key = format!("{prefix}:{kind}");
         let mut reviewed = self.tables.bindings.iter().filter(|(name, _)| *name == key).peekable();
+        let folds = self.tables.folded.iter().any(|folded| folded == prefix);
+        let by_names = formats.iter().filter_map(|format| self.by_names(prefix, kind, format, folds, is_only));
         if reviewed.peek().is_some() {
-            return reviewed
+            let found: Vec<_> = reviewed
                 .flat_map(|(_, expressions)| expressions)
                 .filter_map(|expression| self.applicable(expression, ""))
-                .map(|expression| Bound { expression, whole_arn_in: None })
+                .map(|expression| Bound { whole_arn_in: only_whole_arn(&expression), expression })
                 .collect();
+            // Beside a reviewed binding only whole ARNs are taken mechanically: their shape tells the type.
+            return if found.is_empty() {
+                by_names.filter(|bound| bound.whole_arn_in.is_some()).collect()
+            } else {
+                found
+            };
         }
-        let folds = self.tables.folded.iter().any(|folded| folded == prefix);
-        let mut found: Vec<Bound> =
-            formats.iter().filter_map(|format| self.by_names(prefix, kind, format, folds)).collect();
-        if found.len() > 1 && found.iter().any(|bound| bound.whole_arn_in.is_none()) {
+        let mut found: Vec<Bound> = by_names.collect();
+        match found.iter().filter(|bound| bound.whole_arn_in.is_none()).count() {
+            0 => {}
+            1 => found.retain(|bound| bound.whole_arn_in.is_none()),
             // One name, several forms of ARN: the name does not tell which.
-            return Vec::new();
+            _ => return Vec::new(),
         }
         found.dedup();
         found
@@ -67,7 +79,7 @@ impl Binder<'_> {
         let mut out = String::new();
         let mut rest = template;
         while let Some((before, after)) = rest.split_once('{') {
-            let (variable, after) = after.split_once('}')?;
+            let (variable, after) = split_variable(after)?;
             let (sources, kind) = variable.rsplit_once(':').map_or((variable, None), |(s, kind)| (s, Some(kind)));
             let kept: Vec<_> = sources
                 .split('|')
@@ -75,7 +87,11 @@ impl Binder<'_> {
                     source.starts_with(['=', '$']) || *source == "-" || exists(self.model, self.operation, each, source)
                 })
                 .collect();
-            if kept.is_empty() {
+            // A constant stands for a member that is not given, not for one that does not exist.
+            let is_constant = |source: &&str| source.starts_with('=');
+            if kept.is_empty()
+                || (kept.iter().all(is_constant) && !sources.split('|').all(|source| is_constant(&source)))
+            {
                 return None;
             }
             out.push_str(before);
@@ -92,17 +108,17 @@ impl Binder<'_> {
         Some(out)
     }
 
-    fn by_names(&self, prefix: &str, kind: &str, format: &str, folds: bool) -> Option<Bound> {
+    fn by_names(&self, prefix: &str, kind: &str, format: &str, folds: bool, is_only: bool) -> Option<Bound> {
         if format.contains(['*', '?']) {
             return None;
         }
         let variables = variables(format)?;
         let (last, before) = variables.split_last()?;
-        let last_match = self.matching(last, kind)?;
+        let last_match = self.matching(last, kind, is_only)?;
         let mut whole = matches!(last_match, Match::WholeArn(_));
         let mut paths = Vec::new();
         for variable in before {
-            match self.matching(variable, kind) {
+            match self.matching(variable, kind, false) {
                 Some(Match::Plain(path)) if !whole => paths.push(path),
                 _ if whole => paths.push("-".to_owned()),
                 _ => {
@@ -130,7 +146,31 @@ impl Binder<'_> {
         Some(Bound { expression, whole_arn_in: whole.then_some(path) })
     }
 
-    fn matching(&self, variable: &str, kind: &str) -> Option<Match> {
+    /// The one top-level member that holds an ARN (or, for `is_only`, a name or id that may be one) where
+    /// the operation makes nothing new.
+    fn only_arn(&self, is_only: bool) -> Option<&Member> {
+        const MAKES: [&str; 8] = ["Create", "Copy", "Restore", "Import", "Clone", "Start", "Generate", "Run"];
+        if MAKES.iter().any(|verb| self.name.starts_with(verb)) {
+            return None;
+        }
+        let is_top = |member: &&Member| member.kind == "string" && !member.path.contains(['.', '[', '{']);
+        let is_other = |member: &&Member| {
+            ["role", "kms", "topic", "principal", "policy"].iter().any(|word| member.plain.contains(word))
+        };
+        let top = || self.inputs.iter().filter(is_top).filter(|member| !is_other(member));
+        let endings = [["arn"].as_slice(), ["identifier", "id"].as_slice(), ["name"].as_slice()];
+        for names in endings.into_iter().take(if is_only { 3 } else { 1 }) {
+            let mut found = top().filter(|member| names.iter().any(|name| member.plain.ends_with(name)));
+            match (found.next(), found.next()) {
+                (Some(member), None) => return Some(member),
+                (Some(_), Some(_)) => return None,
+                _ => {}
+            }
+        }
+        None
+    }
+
+    fn matching(&self, variable: &str, kind: &str, is_only: bool) -> Option<Match> {
         let wanted = plain(variable);
         let (base, suffix) = split_suffix(&wanted);
         let kind = plain(kind);
@@ -172,7 +212,8 @@ impl Binder<'_> {
         whole.extend(["resourcearn", "resourceidentifier", "resource"].map(str::to_owned));
         let plural: Vec<_> = whole.iter().map(|name| format!("{name}s")).collect();
         let member = single(&whole).or_else(|| several(&plural)).or_else(|| several(&whole));
-        member.filter(|member| !member.plain.is_empty()).map(|member| Match::WholeArn(member.path.clone()))
+        let member = member.filter(|member| !member.plain.is_empty()).or_else(|| self.only_arn(is_only));
+        member.map(|member| Match::WholeArn(member.path.clone()))
     }
 }
 
@@ -181,6 +222,14 @@ enum Match {
     Plain(String),
     /// The member tells the resource only where it holds a whole ARN.
     WholeArn(String),
+}
+
+/// The one member that a template takes whole ARNs from, if it takes nothing else.
+fn only_whole_arn(expression: &str) -> Option<String> {
+    let (_, variable) = expression.strip_suffix('}')?.rsplit_once('{')?;
+    let (sources, kind) = variable.rsplit_once(':')?;
+    let is_whole = matches!(kind, "arn" | "arn-path") && !sources.contains(['|', '}']) && !expression.contains("||");
+    is_whole.then(|| sources.to_owned())
 }
 
 /// `tablename` as `table` and `name`.
@@ -218,8 +267,7 @@ fn variables(format: &str) -> Option<Vec<&str>> {
 }
 
 fn fill_format(format: &str, variables: &[&str], paths: &[String], last_kind: &str) -> String {
-    let mut out =
-        format.replace("${Partition}", "$P").replace("${Region}", "$R").replace("${Account}", "$A");
+    let mut out = format.replace("${Partition}", "$P").replace("${Region}", "$R").replace("${Account}", "$A");
     for (at, (variable, path)) in variables.iter().zip(paths).enumerate() {
         let kind = if at + 1 == variables.len() { last_kind } else { "" };
         out = out.replacen(&format!("${{{variable}}}"), &format!("{{{path}{kind}}}"), 1);

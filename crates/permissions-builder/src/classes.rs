@@ -18,11 +18,11 @@ pub(crate) struct Classifier<'c> {
     pub(crate) outputs: BTreeMap<String, Classes>,
 }
 
+/// Words that say that something is destroyed, wherever they stand in an action's name.
+const DESTROYS: [&str; 5] = ["Delete", "Terminate", "Purge", "Destroy", "Erase"];
+
 /// Verbs that destroy, or take a protection away.
-const DESTRUCTIVE: [&str; 11] = [
-    "Delete", "BatchDelete", "BulkDelete", "Terminate", "Purge", "Deregister", "Destroy", "Disable", "Release", "Reset",
-    "Erase",
-];
+const DESTRUCTIVE: [&str; 4] = ["Deregister", "Disable", "Release", "Reset"];
 
 impl Classifier<'_> {
     /// The stricter level of both sources and the tables; the strictest for an unknown action.
@@ -37,7 +37,9 @@ impl Classifier<'_> {
     pub(crate) fn of_action(&self, action: &str) -> Classes {
         let name = action.split_once(':').map_or(action, |(_, name)| name);
         let mut classes = Classes::NONE;
-        if self.level(action) >= AccessLevel::Write && DESTRUCTIVE.iter().any(|verb| begins_with_word(name, verb)) {
+        let destroys = DESTRUCTIVE.iter().any(|verb| begins_with_word(name, verb))
+            || DESTROYS.iter().any(|word| holds_word(name, word));
+        if destroys && self.level(action) >= AccessLevel::Write {
             classes = classes.with(Class::Destructive);
         }
         if begins_with_word(name, "Pass") {
@@ -85,7 +87,8 @@ impl Classifier<'_> {
 
     fn reviewed(&self, name: &str, mut classes: Classes) -> Classes {
         let rows = self.tables.classes.iter().filter(|block| block.when.is_empty());
-        let rows: Vec<_> = rows.filter(|block| block.names.iter().any(|known| known.eq_ignore_ascii_case(name))).collect();
+        let rows: Vec<_> =
+            rows.filter(|block| block.names.iter().any(|known| known.eq_ignore_ascii_case(name))).collect();
         for block in rows.iter().filter(|block| !block.not) {
             classes = classes.with(block.class);
         }
@@ -95,6 +98,11 @@ impl Classifier<'_> {
 
 fn begins_with_word(name: &str, word: &str) -> bool {
     name.strip_prefix(word).is_some_and(|rest| !rest.starts_with(|char: char| char.is_ascii_lowercase()))
+}
+
+/// Whether a name in camel case holds a word: `AdminDeleteUser` holds `Delete`, `ListDeletedFiles` does not.
+fn holds_word(name: &str, word: &str) -> bool {
+    name.match_indices(word).any(|(at, _)| name.get(at..).is_some_and(|rest| begins_with_word(rest, word)))
 }
 
 /// The classes that an operation's output suggests: an access key id with its secret is a credential,

@@ -49,7 +49,14 @@ pub(crate) struct Case<'c> {
 
 impl Deriver<'_> {
     /// The checks of one operation.
-    pub(crate) fn derive(&self, service: &str, prefix: &str, model: &Model, name: &str, operation: &Operation) -> Derived {
+    pub(crate) fn derive(
+        &self,
+        service: &str,
+        prefix: &str,
+        model: &Model,
+        name: &str,
+        operation: &Operation,
+    ) -> Derived {
         let entry = self.reference.operations.get(&(service.to_owned(), name.to_ascii_lowercase()));
         let inputs = members::inputs(model, operation);
         let case = Case {
@@ -124,9 +131,7 @@ impl Deriver<'_> {
         if action != PARTIQL_ACTION && !self.is_known(&action) {
             return Err(format!("{place}: no such action"));
         }
-        let exists = |each: &str, path: &str| {
-            members::exists(case.binder.model, case.binder.operation, each, path)
-        };
+        let exists = |each: &str, path: &str| members::exists(case.binder.model, case.binder.operation, each, path);
         if !line.each.is_empty() && !exists("", &line.each) {
             return Err(format!("{place}: no member `{}`", line.each));
         }
@@ -160,7 +165,7 @@ impl Deriver<'_> {
             Some((prefix, kind)) => {
                 let formats = self.reference.formats.get(&(prefix.to_owned(), kind.to_owned()));
                 let formats = formats.map(Vec::as_slice).unwrap_or_default();
-                case.binder.bind(prefix, kind, formats).into_iter().map(|bound| bound.expression).collect()
+                case.binder.bind(prefix, kind, formats, false).into_iter().map(|bound| bound.expression).collect()
             }
         }
     }

@@ -219,7 +219,8 @@ pub fn earlier(path: &Path) -> Result<Option<BTreeMap<String, Vec<OperationRow>>
         return Ok(None);
     }
     let bytes = std::fs::read(path).map_err(|source| BuildError::Read { path: path.to_owned(), source })?;
-    let malformed = || BuildError::Malformed { path: path.to_owned(), reason: "not a blob of this encoding".to_owned() };
+    let malformed =
+        || BuildError::Malformed { path: path.to_owned(), reason: "not a blob of this encoding".to_owned() };
     let (_, frames) = countersign_permissions::format::decode_blob(&bytes).ok_or_else(malformed)?;
     let mut rows = BTreeMap::new();
     for frame in frames.iter().filter(|frame| frame.kind == FrameKind::Operations) {

@@ -249,5 +249,6 @@ fn text(path: &Path) -> Result<String, BuildError> {
 }
 
 fn parse<T: serde::de::DeserializeOwned>(path: &Path, text: &str) -> Result<T, BuildError> {
-    serde_json::from_str(text).map_err(|error| BuildError::Malformed { path: path.to_owned(), reason: error.to_string() })
+    serde_json::from_str(text)
+        .map_err(|error| BuildError::Malformed { path: path.to_owned(), reason: error.to_string() })
 }

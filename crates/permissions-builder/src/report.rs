@@ -80,7 +80,10 @@ pub fn coverage(built: &Built) -> String {
         let _ = writeln!(out, "| {service} | {} |", counts.map(|count| count.to_string()).join(" | "));
     }
     let _ = writeln!(out, "| **all** | {} |", total.map(|count| count.to_string()).join(" | "));
-    let _ = writeln!(out, "\n## Operations that fall to `*`\n\nTheir action has resource types, and none can be told from the request.\n");
+    let _ = writeln!(
+        out,
+        "\n## Operations that fall to `*`\n\nTheir action has resource types, and none can be told from the request.\n"
+    );
     for (service, rows) in &built.derived {
         list(&mut out, service, rows.iter().filter(|row| falls(row)));
     }

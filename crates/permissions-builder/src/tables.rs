@@ -226,16 +226,10 @@ fn class_block(class: &str, names: &[&str], body: &[(usize, &str)], not: bool) -
 }
 
 fn level_named(text: &str) -> Result<AccessLevel, String> {
-    [
-        AccessLevel::List,
-        AccessLevel::Read,
-        AccessLevel::Tagging,
-        AccessLevel::Write,
-        AccessLevel::PermissionsManagement,
-    ]
-    .into_iter()
-    .find(|level| level.as_str() == text)
-    .ok_or_else(|| format!("no level `{text}`"))
+    [AccessLevel::List, AccessLevel::Read, AccessLevel::Tagging, AccessLevel::Write, AccessLevel::PermissionsManagement]
+        .into_iter()
+        .find(|level| level.as_str() == text)
+        .ok_or_else(|| format!("no level `{text}`"))
 }
 
 #[cfg(test)]
@@ -257,6 +251,9 @@ mod tests {
         assert_eq!(tables.bindings, [("a:b c".to_owned(), vec!["arn:$P:a:$R:$A:b/{B}".to_owned()])]);
         let block = &tables.operations[0];
         assert_eq!((block.operations.len(), block.only, block.also.len()), (2, true, 1));
-        assert_eq!((block.checks[0].resources.as_slice(), block.checks[0].optional), (["a:b".to_owned()].as_slice(), true));
+        assert_eq!(
+            (block.checks[0].resources.as_slice(), block.checks[0].optional),
+            (["a:b".to_owned()].as_slice(), true)
+        );
     }
 }

@@ -21,16 +21,35 @@ fn factor_holds(factor: &str, scope: &Scope<'_>) -> bool {
     if let Some(negated) = factor.strip_prefix('!') {
         return !factor_holds(negated, scope);
     }
-    if let Some((path, wanted)) = factor.split_once("^=") {
-        return scope.texts(path).iter().any(|text| text.starts_with(wanted));
+    let (path, operator, wanted) = split(factor);
+    match operator {
+        Operator::Given => !scope.values(path).is_empty() || (path == "@key" && !scope.texts(path).is_empty()),
+        Operator::Is => scope.texts(path).iter().any(|text| text == wanted),
+        Operator::Contains => scope.texts(path).iter().any(|text| text.contains(wanted)),
+        Operator::StartsWith => scope.texts(path).iter().any(|text| text.starts_with(wanted)),
     }
-    if let Some((path, wanted)) = factor.split_once('=') {
-        return scope.texts(path).iter().any(|text| text == wanted);
+}
+
+enum Operator {
+    Given,
+    Is,
+    Contains,
+    StartsWith,
+}
+
+/// Path, operator and text of a factor; the first operator counts, the text may hold any sign.
+fn split(factor: &str) -> (&str, Operator, &str) {
+    let Some((path, rest)) = factor.find(['=', '~']).and_then(|at| factor.split_at_checked(at)) else {
+        return (factor, Operator::Given, "");
+    };
+    if let Some(text) = rest.strip_prefix('~') {
+        return (path, Operator::Contains, text);
     }
-    if let Some((path, wanted)) = factor.split_once('~') {
-        return scope.texts(path).iter().any(|text| text.contains(wanted));
+    let text = rest.strip_prefix('=').unwrap_or(rest);
+    match path.strip_suffix('^') {
+        Some(path) => (path, Operator::StartsWith, text),
+        None => (path, Operator::Is, text),
     }
-    !scope.values(factor).is_empty()
 }
 
 /// The member paths that a condition names, for checking tables against the service models.
@@ -38,11 +57,7 @@ pub fn paths(condition: &str) -> Vec<&str> {
     condition
         .split(['|', '&'])
         .filter(|factor| !factor.is_empty())
-        .map(|factor| {
-            let factor = factor.trim().trim_start_matches('!');
-            let end = factor.find("^=").or_else(|| factor.find(['=', '~'])).unwrap_or(factor.len());
-            factor.split_at(end).0
-        })
+        .map(|factor| split(factor.trim().trim_start_matches('!')).0)
         .collect()
 }
 
@@ -56,6 +71,7 @@ mod tests {
         let root = Value::Record(vec![
             ("A".into(), Value::Text("one".into())),
             ("B".into(), Value::List(vec![Value::Text("x".into()), Value::Text("y".into())])),
+            ("Q".into(), Value::Text("k?x=1".into())),
             ("Empty".into(), Value::List(vec![])),
             ("Null".into(), Value::Null),
             ("Flag".into(), Value::Bool(false)),
@@ -77,6 +93,8 @@ mod tests {
             ("A^=on", true),
             ("A^=ne", false),
             ("!Flag=true", true),
+            ("A~?x=", false),
+            ("Q~?x=", true),
         ] {
             assert_eq!(holds(condition, &scope), expected, "{condition}");
         }

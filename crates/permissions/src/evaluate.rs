@@ -27,9 +27,6 @@ pub(crate) fn permissions<'p>(
     let mut left_out: Vec<&Check> = Vec::new();
     for check in &operation.checks {
         let scopes = Scope::each(parameters, &check.each);
-        if scopes.is_empty() && check.fallback == Fallback::LeftOut {
-            left_out.push(check);
-        }
         let mut any = false;
         for scope in &scopes {
             if !condition::holds(&check.when, scope) {
@@ -48,12 +45,11 @@ pub(crate) fn permissions<'p>(
             let resources = if resources.is_empty() { vec![Resource::Unresolved] } else { resources };
             for resource in resources {
                 for (action_name, resource) in resolve::final_pairs(&check.action, resource, place) {
+                    // The classes stay those of the operation: an object read under a session that AWS
+                    // authorises returns the object, not the session's credentials.
                     let known = if action_name == check.action { None } else { action(&action_name) };
-                    let (level, classes) = match known {
-                        Some(info) => (info.level.max(check.level), info.classes.union(check.classes)),
-                        None => (check.level, check.classes),
-                    };
-                    found.add(Permission { action: action_name, resource, level, classes }, extra);
+                    let level = known.map_or(check.level, |info| info.level.max(check.level));
+                    found.add(Permission { action: action_name, resource, level, classes: check.classes }, extra);
                 }
             }
         }

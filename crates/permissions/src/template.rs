@@ -163,7 +163,7 @@ impl<'t> Template<'t> {
         let mut rest = text;
         while !rest.is_empty() {
             if let Some(after) = rest.strip_prefix('{') {
-                let (variable, after) = after.split_once('}')?;
+                let (variable, after) = split_variable(after)?;
                 let (sources, kind) = variable.rsplit_once(':').unwrap_or((variable, ""));
                 parts.push(Part::Variable { sources: sources.split('|').collect(), kind: Kind::parse(kind)? });
                 rest = after;
@@ -269,6 +269,17 @@ fn combine(parts: &[Part<'_>], values: &[Vec<Cow<'_, str>>]) -> Option<Vec<(Stri
     Some(combined)
 }
 
+/// What stands before and after the brace that closes a variable; the `{}` of a path into a map does
+/// not close it.
+pub fn split_variable(text: &str) -> Option<(&str, &str)> {
+    let close = text
+        .match_indices('}')
+        .map(|(at, _)| at)
+        .find(|at| !text.get(..*at).is_some_and(|before| before.ends_with('{')))?;
+    let (variable, after) = text.split_at_checked(close)?;
+    Some((variable, after.strip_prefix('}')?))
+}
+
 /// An exact ARN where it is canonical and literal; the text for people where not.
 pub(crate) fn resource(text: String, canonical: bool) -> Resource {
     if canonical && arn::is_literal(&text) && Arn::parse(&text).is_some() {
@@ -366,6 +377,13 @@ mod tests {
             fill("arn:$P:ecr:$R:{registryId|$A:account}:repository/{name:path}", &[("name", "a/b")]),
             exact("arn:aws:ecr:eu-west-1:111122223333:repository/a/b")
         );
+    }
+
+    #[test]
+    fn a_variable_may_step_into_a_map() {
+        let template = Template::parse("arn:$P:iam::$A:role/{A{}[].Role:arn-path}/{B}").unwrap();
+        assert_eq!(template.paths(), ["A{}[].Role", "B"]);
+        assert!(Template::parse("arn:{A{}").is_none());
     }
 
     #[test]

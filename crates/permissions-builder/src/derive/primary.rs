@@ -41,7 +41,8 @@ impl Deriver<'_> {
             return vec![own];
         }
         let same_name = case.authorized.iter().find(|action| {
-            action.split_once(':').is_some_and(|(_, name)| name.eq_ignore_ascii_case(case.name)) && self.is_known(action)
+            action.split_once(':').is_some_and(|(_, name)| name.eq_ignore_ascii_case(case.name))
+                && self.is_known(action)
         });
         if let Some(action) = same_name {
             return vec![action.clone()];
@@ -66,7 +67,7 @@ impl Deriver<'_> {
         for kind in &known.types {
             let formats = self.reference.formats.get(&(prefix.to_owned(), kind.clone()));
             let formats = formats.map(Vec::as_slice).unwrap_or_default();
-            let bound = case.binder.bind(prefix, kind, formats);
+            let bound = case.binder.bind(prefix, kind, formats, known.types.len() == 1);
             let is_required = required.contains(&plain(kind)) || known.types.len() == 1;
             if bound.is_empty() {
                 unbound_required |= is_required;
@@ -126,9 +127,8 @@ impl Group {
 fn merged(groups: Vec<Group>) -> Vec<Group> {
     let mut merged: Vec<Group> = Vec::new();
     for group in groups {
-        let same_arn = |other: &&mut Group| {
-            group.whole_arn_in().is_some() && group.whole_arn_in() == other.whole_arn_in()
-        };
+        let same_arn =
+            |other: &&mut Group| group.whole_arn_in().is_some() && group.whole_arn_in() == other.whole_arn_in();
         if let Some(other) = merged.iter_mut().find(same_arn) {
             other.is_required |= group.is_required;
             for bound in group.bound {
@@ -140,9 +140,8 @@ fn merged(groups: Vec<Group>) -> Vec<Group> {
             }
             continue;
         }
-        let nested = |other: &&mut Group| {
-            group.first().starts_with(other.first()) || other.first().starts_with(group.first())
-        };
+        let nested =
+            |other: &&mut Group| group.first().starts_with(other.first()) || other.first().starts_with(group.first());
         if let Some(other) = merged.iter_mut().find(nested) {
             other.is_required |= group.is_required;
             other.bound.extend(group.bound);

@@ -91,7 +91,7 @@ impl Deriver<'_> {
             .collect();
         let profiles = case.binder.inputs.iter().filter(|member| passes && is_instance_profile(member));
         checks.extend(profiles.map(|member| Check { when: member.path.clone(), ..base.clone() }));
-        if passes && checks.is_empty() {
+        if passes && changes && checks.is_empty() {
             // A role that the request does not name: stored with the resource, or in a document.
             checks.push(base);
         }
@@ -125,12 +125,14 @@ fn is_role_arn(member: &Member) -> bool {
 fn is_role(member: &Member) -> bool {
     const OTHER: [&str; 9] =
         ["session", "type", "description", "status", "mapping", "policy", "externalid", "alias", "rolevalue"];
-    const ENDS: [&str; 6] = ["role", "rolearn", "rolearns", "roleid", "rolename", "roles"];
+    // API Gateway calls the role of an integration or an authorizer its credentials.
+    const ENDS: [&str; 7] = ["role", "rolearn", "rolearns", "roleid", "rolename", "roles", "credentialsarn"];
     let name = member.plain.as_str();
     member.kind == "string"
         && !OTHER.iter().any(|word| name.contains(word))
         && (ENDS.iter().any(|end| name.ends_with(end))
             || name.contains("iamrole")
+            || (name == "credentials" && member.depth == 0)
             || plain(&member.shape).contains("rolearn")
             || member.pattern.contains(":role/"))
 }

@@ -1,0 +1,299 @@
+//! What holds for every operation of every service.
+
+use std::collections::HashSet;
+
+use countersign_domain::{AccountId, Class, Resource, Value};
+use countersign_permissions::format::OperationRow;
+use countersign_permissions::template::{Template, split_variable};
+use countersign_permissions::{PARTIQL_ACTION, Permissions, Question, condition, resolve};
+use proptest::prelude::*;
+
+fn paths(row: &OperationRow) -> HashSet<(String, String)> {
+    let mut paths = HashSet::new();
+    for check in &row.checks {
+        let mut add = |path: &str| match path.strip_prefix('^') {
+            Some(path) => paths.insert((String::new(), path.to_owned())),
+            None => paths.insert((check.each.clone(), path.to_owned())),
+        };
+        condition::paths(&check.when).into_iter().for_each(|path| {
+            add(path);
+        });
+        for expression in &check.resources {
+            if let Some(call) = expression.strip_prefix('@') {
+                resolve::parse(call).unwrap().1.into_iter().for_each(|path| {
+                    add(path);
+                });
+            } else if check.action == PARTIQL_ACTION {
+                add(expression);
+            } else {
+                for template in expression.split("||") {
+                    Template::parse(template).unwrap().paths().into_iter().for_each(|path| {
+                        add(path);
+                    });
+                }
+            }
+        }
+    }
+    paths
+}
+
+/// Puts `text` at a path such as `A.B[].C{}`, making what is missing; map keys are `text` too.
+fn put(value: &mut Value, path: &str, text: &str) {
+    if path.is_empty() || path == "." {
+        *value = Value::Text(text.to_owned());
+        return;
+    }
+    if let Some(rest) = path.strip_prefix("[]") {
+        if !matches!(value, Value::List(_)) {
+            *value = Value::List(vec![Value::Null]);
+        }
+        if let Value::List(items) = value {
+            put(&mut items[0], rest.trim_start_matches('.'), text);
+        }
+        return;
+    }
+    let (name, rest) = match path.strip_prefix("{}") {
+        Some(rest) => (text, rest),
+        None => path.split_at(path.find(['.', '[', '{']).unwrap_or(path.len())),
+    };
+    assert!(rest.len() < path.len(), "`{path}` is no path");
+    if !matches!(value, Value::Record(_)) {
+        *value = Value::Record(Vec::new());
+    }
+    if let Value::Record(members) = value {
+        let at = members.iter().position(|(known, _)| known == name).unwrap_or_else(|| {
+            members.push((name.to_owned(), Value::Null));
+            members.len() - 1
+        });
+        put(&mut members[at].1, rest.trim_start_matches('.'), text);
+    }
+}
+
+fn parameters(row: &OperationRow, text: &str) -> Value {
+    let mut value = Value::Record(Vec::new());
+    let mut sorted: Vec<_> = paths(row).into_iter().collect();
+    sorted.sort();
+    for (each, path) in sorted {
+        if path != "@key" {
+            let whole = if each.is_empty() { path } else { format!("{each}.{path}") };
+            put(&mut value, &whole, text);
+        }
+    }
+    value
+}
+
+fn ask(service: &str, row: &OperationRow, parameters: &Value) -> Vec<countersign_domain::Permission> {
+    let account = AccountId::new("111122223333").unwrap();
+    Permissions::embedded()
+        .of(&Question {
+            service,
+            operation: &row.name,
+            parameters,
+            partition: "aws",
+            account: &account,
+            region: "eu-west-1",
+            http_method_path: None,
+        })
+        .unwrap()
+}
+
+#[test]
+fn the_embedded_data_is_whole() {
+    let data = Permissions::embedded();
+    let services: HashSet<_> = data.operations().map(|(service, _)| service).collect();
+    assert!(services.len() >= 430, "{}", services.len());
+    assert!(data.operations().count() >= 19_000);
+    let names: HashSet<_> = data.actions().map(|action| action.name.to_ascii_lowercase()).collect();
+    for (service, row) in data.operations() {
+        assert!(!row.checks.is_empty(), "{service}:{}", row.name);
+        for check in row.checks.iter().filter(|check| check.action != PARTIQL_ACTION) {
+            let info = data.action(&check.action).unwrap_or_else(|| panic!("{service}:{} {}", row.name, check.action));
+            assert!(check.level >= info.level, "{service}:{} {}", row.name, check.action);
+            assert!(check.classes.iter().all(|class| info.classes.contains(class)), "{service}:{}", row.name);
+            for expression in &check.resources {
+                assert!(expression.starts_with("arn:") || expression.starts_with('@'), "{expression}");
+            }
+            paths(row);
+        }
+        // An action of the operation's own name is never replaced by a weaker one of another name.
+        let same = row.checks.iter().any(|check| check.action.ends_with(&format!(":{}", row.name)));
+        let reviewed = ["s3", "s3control", "apigateway", "apigatewayv2", "dynamodb"].contains(&service);
+        let prefix = row.checks.first().and_then(|check| check.action.split_once(':')).map_or("", |(prefix, _)| prefix);
+        let own = names.contains(&format!("{prefix}:{}", row.name).to_ascii_lowercase());
+        let same = same
+            || row.checks.iter().any(|check| {
+                check.action.split_once(':').is_some_and(|(_, name)| name.eq_ignore_ascii_case(&row.name))
+            });
+        assert!(same || reviewed || !own, "{service}:{}", row.name);
+    }
+}
+
+#[test]
+fn no_call_is_without_permissions() {
+    for (service, row) in Permissions::embedded().operations() {
+        assert!(!ask(service, row, &Value::Record(Vec::new())).is_empty(), "{service}:{}", row.name);
+        assert!(!ask(service, row, &Value::Null).is_empty(), "{service}:{}", row.name);
+        assert!(!ask(service, row, &parameters(row, "x")).is_empty(), "{service}:{}", row.name);
+    }
+}
+
+#[test]
+fn operations_that_hand_out_credentials_are_marked() {
+    for (service, operation) in [
+        ("sts", "AssumeRole"),
+        ("sts", "AssumeRoleWithSAML"),
+        ("sts", "AssumeRoleWithWebIdentity"),
+        ("sts", "AssumeRoot"),
+        ("sts", "GetSessionToken"),
+        ("sts", "GetFederationToken"),
+        ("iam", "CreateAccessKey"),
+        ("iam", "CreateServiceSpecificCredential"),
+        ("s3", "CreateSession"),
+        ("s3control", "GetDataAccess"),
+        ("cognito-identity", "GetCredentialsForIdentity"),
+        ("sso", "GetRoleCredentials"),
+        ("lakeformation", "GetTemporaryGlueTableCredentials"),
+        ("redshift", "GetClusterCredentials"),
+        ("eks-auth", "AssumeRoleForPodIdentity"),
+    ] {
+        let row =
+            Permissions::embedded().operations().find(|(s, row)| *s == service && row.name == operation).unwrap().1;
+        let found = ask(service, row, &Value::Record(Vec::new()));
+        assert!(found.iter().any(|pair| pair.classes.contains(Class::CredentialReturning)), "{service}:{operation}");
+    }
+}
+
+/// The resource type that stands first in the resource part of an ARN or a template.
+fn kind(resource_part: &str) -> &str {
+    resource_part.split(['/', ':', '{', '$']).next().unwrap_or_default()
+}
+
+/// A template with `{` for each of its variables, so that only its own signs are left.
+fn without_variables(template: &str) -> String {
+    let mut plain = String::new();
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once('{') {
+        plain.push_str(before);
+        plain.push('{');
+        rest = split_variable(after).unwrap().1;
+    }
+    plain + rest
+}
+
+fn check_hostile(service: &str, row: &OperationRow, text: &str) -> Result<(), TestCaseError> {
+    let kinds: HashSet<(String, String)> = row
+        .checks
+        .iter()
+        .flat_map(|check| &check.resources)
+        .filter(|expression| !expression.starts_with('@'))
+        .flat_map(|expression| expression.split("||"))
+        .filter_map(|template| {
+            let plain = without_variables(template);
+            let mut parts = plain.splitn(6, ':');
+            let service = parts.nth(2)?;
+            Some((service.to_owned(), kind(parts.nth(2)?).to_owned()))
+        })
+        .collect();
+    let special = row.checks.iter().flat_map(|check| &check.resources).any(|expression| expression.starts_with('@'))
+        || row.checks.iter().any(|check| check.action == PARTIQL_ACTION);
+    for pair in ask(service, row, &parameters(row, text)) {
+        let Resource::Exact(arn) = &pair.resource else { continue };
+        prop_assert!(!arn.contains(['*', '?']) && !arn.contains("${"), "{service}:{} {arn}", row.name);
+        prop_assert!(!arn.chars().any(char::is_control), "{service}:{} {arn:?}", row.name);
+        let mut parts = arn.splitn(6, ':');
+        prop_assert_eq!(parts.next(), Some("arn"));
+        prop_assert_eq!(parts.next(), Some("aws"), "{}", arn);
+        let arn_service = parts.next().unwrap();
+        let resource_part = parts.nth(2).unwrap_or_default();
+        prop_assert!(!resource_part.is_empty());
+        prop_assert!(!resource_part.split(['/', ':']).any(|part| part == ".."), "{arn}");
+        let fits = kinds
+            .iter()
+            .any(|(service, kind_of)| service == arn_service && (kind_of.is_empty() || kind_of == kind(resource_part)));
+        prop_assert!(fits || special, "{service}:{} {arn} is none of {kinds:?}", row.name);
+    }
+    Ok(())
+}
+
+fn hostile() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        Just("a"),
+        Just("Z9"),
+        Just("*"),
+        Just("?"),
+        Just("/"),
+        Just(".."),
+        Just("."),
+        Just(":"),
+        Just("${aws:username}"),
+        Just("arn:aws:iam::111122223333:role/x"),
+        Just("arn:aws:s3:::bucket/key"),
+        Just("arn:"),
+        Just("arn:aws:"),
+        Just("%2f"),
+        Just("\u{202e}"),
+        Just("\n"),
+        Just("\0"),
+        Just(" "),
+        Just("ä"),
+        Just("\\"),
+        Just("\""),
+        Just("'"),
+        Just("table/x"),
+        Just("111122223333"),
+        Just("eu-west-1"),
+        Just("$LATEST"),
+        Just("alias/"),
+        Just("//"),
+        Just("https://sqs.eu-west-1.amazonaws.com/111122223333/"),
+        Just("SELECT * FROM \"t\""),
+        Just("?versionId="),
+    ];
+    proptest::collection::vec(piece, 1..6).prop_map(|pieces| pieces.concat())
+}
+
+#[test]
+fn a_hostile_name_never_becomes_another_resource() {
+    // Every operation with each of the classic texts.
+    for text in [
+        "*",
+        "x*",
+        "a/../b",
+        "..",
+        "a:b",
+        "a/b/c",
+        "${aws:username}",
+        "arn:aws:iam::111122223333:role/*",
+        "arn:aws:iam::111122223333:role/admin",
+        "arn:aws:s3:::other/key",
+        "?",
+        "\u{202e}x",
+        "x\ny",
+        "arn:aws:dynamodb:eu-west-1:111122223333:table/x/../y",
+    ] {
+        for (service, row) in Permissions::embedded().operations() {
+            check_hostile(service, row, text).unwrap();
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    #[test]
+    fn no_hostile_name_becomes_another_resource(text in hostile(), at in any::<proptest::sample::Index>()) {
+        let operations: Vec<_> = Permissions::embedded().operations().collect();
+        let start = at.index(operations.len());
+        for (service, row) in operations.iter().cycle().skip(start).take(120) {
+            check_hostile(service, row, &text)?;
+        }
+    }
+
+    #[test]
+    fn any_text_as_a_statement_or_a_copy_source_is_answered(text in "\\PC{0,60}") {
+        for (service, name) in [("dynamodb", "ExecuteStatement"), ("s3", "CopyObject"), ("sqs", "SendMessage"),
+            ("lambda", "Invoke"), ("ssm", "GetParameter"), ("kms", "Decrypt"), ("secretsmanager", "GetSecretValue")] {
+            let row = Permissions::embedded().operations().find(|(s, row)| *s == service && row.name == name).unwrap().1;
+            check_hostile(service, row, &text)?;
+        }
+    }
+}
