@@ -9,9 +9,24 @@ use crate::BuildError;
 use crate::endpoint_rules::{Resolved, Rules, region_prefixes};
 use crate::models::leak;
 
-/// Parameters that only make the rules demand what the host prefix already gives: the host
-/// prefix `{AccountId}.` of the operation stands in for them.
-const LEFT_OUT: &[&str] = &["RequiresAccountId"];
+/// Parameters of the rules that are left out.
+const LEFT_OUT: &[&str] = &[
+    // Only demands what the host prefix `{AccountId}.` of the operation already gives.
+    "RequiresAccountId",
+];
+
+/// Counts only for directory buckets, so only where the operation names no bucket.
+const EXPRESS_CONTROL: &str = "UseS3ExpressControlEndpoint";
+
+/// The static context parameters of an operation of the model, as far as the tables go by them.
+pub fn static_context(operation: &Value) -> BTreeMap<String, Value> {
+    let names_bucket = operation["http"]["requestUri"].as_str().is_some_and(|uri| uri.contains("{Bucket}"));
+    let parameters = operation["staticContextParams"].as_object().into_iter().flatten();
+    parameters
+        .filter(|(name, _)| !LEFT_OUT.contains(&name.as_str()) && !(names_bucket && *name == EXPRESS_CONTROL))
+        .map(|(name, parameter)| (name.clone(), parameter["value"].clone()))
+        .collect()
+}
 
 /// The partitions of `partitions.json`.
 pub fn partitions(partitions: &Value) -> Vec<Partition> {
@@ -42,7 +57,6 @@ pub fn table(
 ) -> Result<EndpointTable, BuildError> {
     let resolve = |region: &str| -> Result<Option<Endpoint>, BuildError> {
         let mut given = context.clone();
-        given.retain(|name, _| !LEFT_OUT.contains(&name.as_str()));
         given.insert("Region".to_owned(), Value::String(region.to_owned()));
         rules.resolve(&given)?.map(|resolved| endpoint(&resolved, region)).transpose()
     };

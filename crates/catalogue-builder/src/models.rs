@@ -1,6 +1,6 @@
 //! Reads botocore's service models into the form that the catalogue uses.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use countersign_catalogue::model::{
@@ -116,7 +116,7 @@ impl<'a> ServiceReader<'a> {
         let mut tables: Vec<(Text, _)> = Vec::new();
         let mut operations = Vec::new();
         for (_, operation) in sorted(&self.model["operations"]) {
-            let context = static_context(operation);
+            let context = endpoints::static_context(operation);
             let key = endpoints::context_key(&context);
             let place = match tables.iter().position(|(known, _)| *known == key) {
                 Some(place) => place,
@@ -400,11 +400,6 @@ fn scalar(kind: &str, document: bool) -> Option<Shape> {
         "timestamp" => Shape::Timestamp,
         _ => return None,
     })
-}
-
-fn static_context(operation: &Value) -> BTreeMap<String, Value> {
-    let parameters = operation["staticContextParams"].as_object().into_iter().flatten();
-    parameters.map(|(name, parameter)| (name.clone(), parameter["value"].clone())).collect()
 }
 
 fn sorted(object: &Value) -> Vec<(&String, &Value)> {

@@ -200,11 +200,6 @@ fn normal(value: &Value, prune: bool) -> Value {
     match value {
         Value::List(items) => Value::List(items.iter().map(|item| normal(item, prune)).collect()),
         Value::Record(members) => {
-            let is_empty = |value: &Value| match value {
-                Value::List(items) => items.is_empty(),
-                Value::Record(members) => members.is_empty(),
-                _ => false,
-            };
             let mut members: Vec<_> =
                 members.iter().map(|(name, value)| (name.clone(), normal(value, prune))).collect();
             members.retain(|(_, value)| !(prune && is_empty(value)));
@@ -213,6 +208,15 @@ fn normal(value: &Value, prune: bool) -> Value {
         }
         Value::Integer(number) => Value::Integer(*number),
         other => other.clone(),
+    }
+}
+
+/// Whether a form has nothing to say of the value.
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::List(items) => items.iter().all(is_empty),
+        Value::Record(members) => members.is_empty(),
+        _ => false,
     }
 }
 

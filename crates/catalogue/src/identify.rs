@@ -221,7 +221,8 @@ impl<'c> Sought<'c, '_> {
     fn effective_path(&self) -> String {
         let is_s3 = self.services.iter().any(|service| service.model().id == "s3");
         let bucket = self.request.host_prefix;
-        if !is_s3 || bucket.is_empty() {
+        // Object Lambda has its route in front of the host, not a bucket.
+        if !is_s3 || bucket.is_empty() || self.request.signing_name == "s3-object-lambda" {
             return self.request.path.to_owned();
         }
         let rest = if self.request.path == "/" { "" } else { self.request.path };

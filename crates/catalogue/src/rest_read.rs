@@ -174,7 +174,7 @@ fn read_header_family(member: &Member, all: &[(String, String)]) -> Read<Option<
 
 fn read_payload(service: &ServiceModel, payload: &Member, parts: &Parts<'_>) -> Read<Option<Value>> {
     let shape = service.shape(payload.shape)?;
-    if parts.body.is_empty() && !payload.traits.has(MemberTraits::STREAMING) {
+    if parts.body.is_empty() {
         return Ok(None);
     }
     match shape {

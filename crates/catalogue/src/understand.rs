@@ -39,7 +39,7 @@ impl Catalogue {
         if readings.is_empty() {
             return Err(first_refusal.unwrap_or(Refusal::DamagedCatalogue { what: "no candidate" }));
         }
-        let (reading, aliases) = alias::choose(readings)?;
+        let (reading, aliases) = alias::choose(readings, request.signing_name)?;
         self.understood(reading, aliases)
     }
 

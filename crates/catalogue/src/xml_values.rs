@@ -77,14 +77,22 @@ impl XmlValues<'_> {
 
     /// The member that a child element belongs to, and whether it is one item of a flat collection.
     fn child_member<'m>(&self, structure: &'m Structure, child: &Element) -> Option<(&'m Member, bool)> {
-        structure.members.iter().find_map(|member| {
+        // S3's old notifications have `Event` and a flat list of `Event`s: the list takes both.
+        let mut plain = None;
+        for member in &structure.members {
             if member.location != Location::Body || member.traits.has(MemberTraits::XML_ATTRIBUTE) {
-                return None;
+                continue;
             }
             let flat = member.traits.has(MemberTraits::FLATTENED)
                 && matches!(self.service.shape(member.shape), Ok(Shape::List(_) | Shape::Map { .. }));
-            (self.element_name(member, flat) == child.local_name()).then_some((member, flat))
-        })
+            if self.element_name(member, flat) == child.local_name() {
+                if flat {
+                    return Some((member, true));
+                }
+                plain = Some((member, false));
+            }
+        }
+        plain
     }
 
     fn add_flat(&self, member: &Member, child: &Element, collection: &mut Value, depth: usize) -> Read<()> {
