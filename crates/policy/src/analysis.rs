@@ -28,6 +28,10 @@ pub(crate) struct Analysis {
     pub(crate) parameters: BTreeSet<String>,
     /// Agents and groups it names.
     pub(crate) names_principals: bool,
+    /// Actions and groups of actions it names.
+    pub(crate) actions: BTreeSet<String>,
+    /// Targets it names.
+    pub(crate) targets: BTreeSet<String>,
     /// What is wrong.
     pub(crate) wrong: Vec<Wrong>,
 }
@@ -108,9 +112,15 @@ impl Analysis {
 
     fn entity(&mut self, type_name: &str, id: &str) {
         match self.entity_type(type_name) {
-            Some(EntityKind::Target) => self.names_target = true,
+            Some(EntityKind::Target) => {
+                self.names_target = true;
+                self.targets.insert(id.to_owned());
+            }
             Some(EntityKind::Agent | EntityKind::Group) => self.names_principals = true,
-            Some(EntityKind::Action) => self.wrong.extend(action_wrong(id)),
+            Some(EntityKind::Action) => {
+                self.wrong.extend(action_wrong(id));
+                self.actions.insert(id.to_owned());
+            }
             Some(EntityKind::Resource | EntityKind::Account) | None => {}
         }
     }

@@ -47,8 +47,9 @@ impl Bundle {
     /// with `@approval` that matches: `NeedsApproval`. Else any `permit` that matches: `Allow`.
     /// Else `Deny`. The strictest of all permissions wins.
     ///
-    /// Where the resource is not known exactly, a forbid or an approval matches if it does so
-    /// for any resource, and a permit only if it does so for every resource.
+    /// Where the resource is not known exactly, a forbid or an approval matches if for any
+    /// resource it does so or cannot be evaluated, and a permit only if it does so for every
+    /// resource.
     pub fn decide(&self, call: &Call, facts: &Facts<'_>) -> Verdict {
         let scene = self.scene(call, facts);
         let whole = builtin::forbids_call(call);

@@ -8,7 +8,9 @@ mod annotation;
 mod arn;
 mod builtin;
 mod bundle;
+mod check;
 mod compiled;
+mod coverage;
 mod decide;
 mod error;
 mod explain;
@@ -27,6 +29,7 @@ mod vocabulary;
 
 pub use builtin::MASK_TOKEN_PREFIX;
 pub use bundle::Bundle;
+pub use check::{ActionCatalogue, Finding, Severity, check};
 pub use compiled::{COMPILED_FILE, compile};
 pub use error::{BundleError, Problem};
 pub use explain::{Considered, Explanation, RuleEffect, RuleOutcome};

@@ -15,7 +15,7 @@ use crate::{
     analysis::{self, Analysis},
     annotation::{self, Kind, Wrong},
     open,
-    source::{MAX_NESTING, MAX_OPERATORS, Piece},
+    source::{self, MAX_NESTING, MAX_OPERATORS, Piece},
     vocabulary::{ContextMember, ContextMembers, EntityKind, is_action_group},
 };
 
@@ -78,9 +78,13 @@ impl Rule {
     /// When the text is not a rule: impossible after [`read`], and a denial where it happens.
     pub(crate) fn parsed(&self) -> Result<&Parsed, &str> {
         let parsed = self.parsed.get_or_init(|| {
-            let body = parse(&self.text).map_err(|(_, (message, _))| message)?;
-            let names_target = analysis::analyse(&body).names_target || open::head_names_target(&body);
-            prepare(&self.id, body, names_target)
+            let operators = source::pieces(&self.text).first().map_or(0, |piece| piece.operators);
+            with_room(operators, || {
+                let body = parse(&self.text).map_err(|(_, (message, _))| message)?;
+                let names_target = analysis::analyse(&body).names_target || open::head_names_target(&body);
+                prepare(&self.id, body, names_target)
+            })
+            .unwrap_or_else(|| Err(NO_ROOM.to_owned()))
         });
         parsed.as_ref().map_err(String::as_str)
     }
@@ -91,11 +95,32 @@ impl Rule {
     }
 }
 
+const NO_ROOM: &str = "there is no room for a thread to parse the rule in";
+
+/// Runs `work` with a stack that is large enough for a rule of so many operators. Cedar's parser
+/// needs some 20 KB for each level of `a && b && …` in a debug build.
+fn with_room<T: Send>(operators: usize, work: impl FnOnce() -> T + Send) -> Option<T> {
+    const FIT_ON_ANY_STACK: usize = 24;
+    const LARGE_STACK: usize = 64 << 20;
+    if operators <= FIT_ON_ANY_STACK {
+        return Some(work());
+    }
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(LARGE_STACK).spawn_scoped(scope, work).ok()?;
+        thread.join().ok()
+    })
+}
+
 /// Reads one piece of `file` in full.
 ///
 /// # Errors
 /// Everything that is wrong with it, each with its line.
 pub(crate) fn read(file: &str, number: usize, piece: &Piece<'_>) -> Result<Rule, Vec<(u32, Wrong)>> {
+    let no_room = || Err(vec![(piece.line, (NO_ROOM.to_owned(), "free memory".to_owned()))]);
+    with_room(piece.operators, || read_piece(file, number, piece)).unwrap_or_else(no_room)
+}
+
+fn read_piece(file: &str, number: usize, piece: &Piece<'_>) -> Result<Rule, Vec<(u32, Wrong)>> {
     let here = |wrong: Wrong| (piece.line, wrong);
     if piece.nesting > MAX_NESTING || piece.operators > MAX_OPERATORS {
         let message = format!("the rule nests deeper than {MAX_NESTING} or has more than {MAX_OPERATORS} operators");

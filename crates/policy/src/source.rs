@@ -9,7 +9,7 @@
 pub(crate) const MAX_NESTING: usize = 32;
 
 /// The most operators in a rule. Chains (`a && b && …`, `a.b.c…`) nest without brackets.
-pub(crate) const MAX_OPERATORS: usize = 1024;
+pub(crate) const MAX_OPERATORS: usize = 256;
 
 /// The text of one rule and where it starts.
 #[derive(Debug, PartialEq, Eq)]

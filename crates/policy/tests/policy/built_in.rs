@@ -62,7 +62,11 @@ fn a_mask_token_is_not_written_back() {
 
 #[test]
 fn the_roles_of_every_target_are_out_of_reach() {
-    for role in ["111122223333:role/countersign-auto", "999988887777:role/countersign-approved", "111122223333:ROLE/Countersign-Auto"] {
+    for role in [
+        "111122223333:role/countersign-auto",
+        "999988887777:role/countersign-approved",
+        "111122223333:ROLE/Countersign-Auto",
+    ] {
         let call = call("iam:GetRole", AccessLevel::Read, Resource::Exact(format!("arn:aws:iam::{role}")));
         assert_eq!(rule(&bundle(ALL), &call), "built-in/own-resources", "{role}");
     }
@@ -77,14 +81,24 @@ fn own_resources_in_a_shared_account() {
     let odd = |name: &str| Resource::NonCanonical(name.to_owned());
     let bundle = with_protected("111122223333");
     for (action, level, resource, denied) in [
-        ("dynamodb:GetItem", Read, exact("arn:aws:dynamodb:eu-central-1:111122223333:table/countersign-authority"), true),
+        (
+            "dynamodb:GetItem",
+            Read,
+            exact("arn:aws:dynamodb:eu-central-1:111122223333:table/countersign-authority"),
+            true,
+        ),
         ("dynamodb:Query", Read, exact("arn:aws:dynamodb:eu-central-1:111122223333:table/countersign-a/index/i"), true),
         ("dynamodb:GetItem", Read, exact("arn:aws:dynamodb:eu-central-1:111122223333:table/Countersign-a"), true),
         ("dynamodb:GetItem", Read, exact(TABLE), false),
         ("dynamodb:ListTables", List, Resource::Unresolved, false),
         ("s3:GetObject", Read, exact("arn:aws:s3:::countersign-frozen-1/frozen/x"), true),
         ("s3:GetObject", Read, exact("arn:aws:s3:::mine/x"), false),
-        ("kms:Decrypt", Write, exact("arn:aws:kms:eu-central-1:111122223333:key/0d7f0000-0000-4000-8000-000000000001"), true),
+        (
+            "kms:Decrypt",
+            Write,
+            exact("arn:aws:kms:eu-central-1:111122223333:key/0d7f0000-0000-4000-8000-000000000001"),
+            true,
+        ),
         ("kms:Decrypt", Write, odd("alias/anything"), true),
         ("kms:Decrypt", Write, odd("0d7f0000-0000-4000-8000-000000000001"), true),
         ("kms:DescribeKey", Read, odd("alias/anything"), false),
@@ -93,13 +107,23 @@ fn own_resources_in_a_shared_account() {
         ("lambda:UpdateFunctionCode", Write, odd("111122223333:function:Countersign-Gateway:live"), true),
         ("lambda:InvokeFunction", Write, odd("my-function"), false),
         ("states:SendTaskSuccess", Write, Resource::Unresolved, true),
-        ("states:StartExecution", Write, exact("arn:aws:states:eu-central-1:111122223333:stateMachine:countersign-a"), true),
+        (
+            "states:StartExecution",
+            Write,
+            exact("arn:aws:states:eu-central-1:111122223333:stateMachine:countersign-a"),
+            true,
+        ),
         ("iam:PassRole", Write, exact("arn:aws:iam::111122223333:role/countersign-auto"), true),
         ("iam:PassRole", Write, Resource::Unresolved, false),
         ("iam:PutRolePolicy", AccessLevel::PermissionsManagement, Resource::Unresolved, true),
         ("cloudformation:DeleteStack", Write, odd("countersign"), true),
         ("cloudformation:DeleteStack", Write, odd("other"), false),
-        ("logs:DeleteLogGroup", Write, exact("arn:aws:logs:eu-central-1:111122223333:log-group:/aws/lambda/countersign-x:*"), true),
+        (
+            "logs:DeleteLogGroup",
+            Write,
+            exact("arn:aws:logs:eu-central-1:111122223333:log-group:/aws/lambda/countersign-x:*"),
+            true,
+        ),
         ("ec2:DescribeInstances", List, Resource::Unresolved, false),
         ("ec2:TerminateInstances", Write, Resource::Unresolved, false),
     ] {

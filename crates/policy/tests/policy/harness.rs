@@ -62,7 +62,8 @@ pub(crate) const TABLE: &str = "arn:aws:dynamodb:eu-central-1:111122223333:table
 
 /// Loads rules beside [`SETTINGS`].
 pub(crate) fn load(rules: &str) -> Result<Bundle, BundleError> {
-    let files = vec![("rules.cedar".to_owned(), rules.to_owned()), ("countersign.toml".to_owned(), SETTINGS.to_owned())];
+    let files =
+        vec![("rules.cedar".to_owned(), rules.to_owned()), ("countersign.toml".to_owned(), SETTINGS.to_owned())];
     Bundle::from_sources(files, |_| None, &[])
 }
 

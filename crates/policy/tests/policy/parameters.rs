@@ -67,7 +67,9 @@ fn json_escapes_in_parameters_forge_nothing() {
 #[test]
 fn a_missing_parameter_is_told_from_an_error_by_has() {
     let rules = |guard: &str| {
-        format!("permit(principal, action, resource); forbid(principal, action, resource) when {{ {guard}context.params.X == 1 }};")
+        format!(
+            "permit(principal, action, resource); forbid(principal, action, resource) when {{ {guard}context.params.X == 1 }};"
+        )
     };
     assert_eq!(outcome(&rules(""), &put_item()), "deny");
     assert_eq!(outcome(&rules("context.params has X && "), &put_item()), "allow");
@@ -96,7 +98,8 @@ fn the_context_holds_the_circumstances() {
     ] {
         assert!(holds(condition, &[]), "{condition}");
     }
-    let bundle = bundle("permit(principal, action, resource) when { context.source_ip.isInRange(ip(\"192.0.2.0/24\")) };");
+    let bundle =
+        bundle("permit(principal, action, resource) when { context.source_ip.isInRange(ip(\"192.0.2.0/24\")) };");
     let mut world = World::new(&bundle);
     for (address, expected) in [(Some("::ffff:192.0.2.7"), "allow"), (Some("2001:db8::1"), "deny"), (None, "deny")] {
         world.source_ip = address.map(|address| address.parse().unwrap());
@@ -109,7 +112,8 @@ fn hostile_names_are_data() {
     let name = "x\") || true || (\"";
     let members = [("TableName", text(name))];
     assert!(!holds("context.params.TableName == \"x\"", &members));
-    let hostile = countersign_domain::Resource::Exact(format!("arn:aws:dynamodb:eu-central-1:1:table/{name}\n\u{202e}"));
+    let hostile =
+        countersign_domain::Resource::Exact(format!("arn:aws:dynamodb:eu-central-1:1:table/{name}\n\u{202e}"));
     let call = call("dynamodb:PutItem", countersign_domain::AccessLevel::Write, hostile);
     assert_eq!(outcome("permit(principal, action, resource == Resource::\"x\");", &call), "deny");
     assert_eq!(outcome("permit(principal, action, resource);", &call), "allow");

@@ -28,8 +28,9 @@ fn a_forbid_or_approval_that_could_match_matches() {
     ] {
         for (tail, head) in [(String::new(), condition), (format!(" when {{ {condition} }}"), "resource")] {
             let forbid = format!("permit(principal, action, resource); forbid(principal, action, {head}){tail};");
-            let ask =
-                format!("permit(principal, action, resource); @approval(\"dba\") permit(principal, action, {head}){tail};");
+            let ask = format!(
+                "permit(principal, action, resource); @approval(\"dba\") permit(principal, action, {head}){tail};"
+            );
             for resource in open() {
                 assert_eq!(outcome(&forbid, &of(resource.clone())), "deny", "{forbid} {resource:?}");
                 assert_eq!(outcome(&ask, &of(resource.clone())), "needs-approval", "{ask} {resource:?}");
@@ -71,7 +72,9 @@ fn conditions_on_an_unknown_resource() {
         ("resource in Target::\"prod\" && resource.name == \"x\"", false, false),
     ] {
         for resource in open() {
-            let forbid = format!("permit(principal, action, resource); forbid(principal, action, resource) when {{ {condition} }};");
+            let forbid = format!(
+                "permit(principal, action, resource); forbid(principal, action, resource) when {{ {condition} }};"
+            );
             let permit = format!("permit(principal, action, resource) when {{ {condition} }};");
             let ask = format!("@approval(\"dba\") {permit}");
             let call = of(resource);
@@ -116,7 +119,10 @@ fn an_error_that_no_resource_could_avoid_denies() {
 fn attributes_of_a_known_resource() {
     for (arn, condition) in [
         (TABLE, "resource.name == \"orders\" && resource.type == \"table\" && resource.service == \"dynamodb\""),
-        (TABLE, "resource.account == \"111122223333\" && resource.region == \"eu-central-1\" && resource.partition == \"aws\""),
+        (
+            TABLE,
+            "resource.account == \"111122223333\" && resource.region == \"eu-central-1\" && resource.partition == \"aws\"",
+        ),
         ("arn:aws:s3:::bucket/a/b", "resource.name == \"bucket\" && resource.type == \"object\""),
         ("arn:aws:s3:::bucket", "resource in Account::\"111122223333\" && resource.account == \"111122223333\""),
         ("arn:aws:s3:::bucket", "resource.arn == \"arn:aws:s3:::bucket\" && resource in Target::\"dev\""),
