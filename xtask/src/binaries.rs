@@ -1,0 +1,53 @@
+//! Building what runs on AWS, and the local stack that runs it here.
+
+use std::path::PathBuf;
+
+use crate::{
+    error::Outcome,
+    steps::{cargo, run},
+    workspace,
+};
+
+/// The functions; the package is `countersign-<name>`, the binary `<name>`.
+pub(crate) const FUNCTIONS: [&str; 4] = ["gateway", "notifier", "approvals", "executor"];
+
+/// Cargo's profiles that functions are run with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Profile {
+    /// Quick to build.
+    Debug,
+    /// As deployed.
+    Release,
+}
+
+impl Profile {
+    /// `--release` or not.
+    pub(crate) fn from_flag(release: bool) -> Self {
+        if release { Profile::Release } else { Profile::Debug }
+    }
+
+    /// Where cargo puts binaries.
+    pub(crate) fn folder(self) -> PathBuf {
+        workspace::target().join(match self {
+            Profile::Debug => "debug",
+            Profile::Release => "release",
+        })
+    }
+}
+
+/// Builds the functions and the local stack; gives the folder with the binaries.
+///
+/// # Errors
+/// When something does not compile.
+pub(crate) fn build(profile: Profile) -> Outcome<PathBuf> {
+    let mut command = cargo();
+    command.args(["build", "--locked", "--bins", "--package", "countersign-local"]);
+    for function in FUNCTIONS {
+        command.args(["--package", &format!("countersign-{function}")]);
+    }
+    if let Profile::Release = profile {
+        command.arg("--release");
+    }
+    run("build the functions and the local stack", &mut command)?;
+    Ok(profile.folder())
+}
