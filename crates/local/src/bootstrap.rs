@@ -25,7 +25,14 @@ pub struct Admin<'a> {
 }
 
 impl Admin<'_> {
-    async fn send(&self, service: &str, method: &str, path: &str, headers: &[(&str, &str)], body: String) -> Result<Bytes, StackError> {
+    async fn send(
+        &self,
+        service: &str,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: String,
+    ) -> Result<Bytes, StackError> {
         let scope = format!("20000101/{}/{service}/aws4_request", self.region);
         let authorization =
             format!("AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders=host, Signature=none", self.account);
@@ -37,7 +44,8 @@ impl Admin<'_> {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let request = request.body(Full::new(Bytes::from(body))).map_err(|error| StackError::Emulator(error.to_string()))?;
+        let request =
+            request.body(Full::new(Bytes::from(body))).map_err(|error| StackError::Emulator(error.to_string()))?;
         let response = self.client.send(request).await.map_err(|error| StackError::Emulator(error.to_string()))?;
         if response.status().is_success() {
             return Ok(response.into_body());
@@ -61,7 +69,12 @@ impl Admin<'_> {
     ///
     /// # Errors
     /// [`StackError`] when the emulator refuses one.
-    pub async fn keys(&self, template: &Template, logical_ids: &[String], resolver: &Resolver) -> Result<BTreeMap<String, String>, StackError> {
+    pub async fn keys(
+        &self,
+        template: &Template,
+        logical_ids: &[String],
+        resolver: &Resolver,
+    ) -> Result<BTreeMap<String, String>, StackError> {
         let resources = template.section("Resources");
         let mut keys = BTreeMap::new();
         for logical_id in logical_ids {
@@ -86,7 +99,8 @@ impl Admin<'_> {
     /// [`StackError`] when the emulator refuses one.
     pub async fn resources(&self, declared: &[Declared], resolver: &Resolver) -> Result<(), StackError> {
         for resource in declared {
-            let name = resolver.physical(&resource.logical_id).map(|physical| physical.reference.clone()).unwrap_or_default();
+            let name =
+                resolver.physical(&resource.logical_id).map(|physical| physical.reference.clone()).unwrap_or_default();
             match resource.kind.as_str() {
                 "AWS::KMS::Alias" => {
                     let properties = &resource.properties;
@@ -125,7 +139,9 @@ impl Admin<'_> {
 
     async fn table(&self, name: &str, properties: &Map<String, Value>) -> Result<(), StackError> {
         let mut wanted = Map::from_iter([("TableName".to_owned(), json!(name))]);
-        for copied in ["AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes", "LocalSecondaryIndexes"] {
+        for copied in
+            ["AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes", "LocalSecondaryIndexes"]
+        {
             wanted.extend(properties.get(copied).map(|value| (copied.to_owned(), value.clone())));
         }
         if let Some(view) = properties.get("StreamSpecification").and_then(|stream| stream.get("StreamViewType")) {
@@ -165,7 +181,6 @@ impl Admin<'_> {
         let arn = answer.get("stateMachineArn").and_then(Value::as_str).map(str::to_owned);
         arn.ok_or_else(|| StackError::Emulator("the state machine has no ARN".to_owned()))
     }
-
 }
 
 /// Replaces `${Name}` in a definition, as SAM's `DefinitionSubstitutions` does.
@@ -175,7 +190,8 @@ impl Admin<'_> {
 pub fn substituted(definition: &str, substitutions: &Map<String, Value>) -> Result<String, StackError> {
     let mut text = definition.to_owned();
     for (name, value) in substitutions {
-        let value = value.as_str().ok_or_else(|| StackError::Template(format!("the substitution `{name}` is not text")))?;
+        let value =
+            value.as_str().ok_or_else(|| StackError::Template(format!("the substitution `{name}` is not text")))?;
         text = text.replace(&format!("${{{name}}}"), value);
     }
     match text.split_once("${").and_then(|(_, rest)| rest.split_once('}')) {
@@ -191,7 +207,10 @@ mod tests {
     #[test]
     fn every_placeholder_must_be_replaced() {
         let substitutions = Map::from_iter([("A".to_owned(), json!("arn:a"))]);
-        assert_eq!(substituted(r#"{"x":"${A}","y":"${A}"}"#, &substitutions).expect("text"), r#"{"x":"arn:a","y":"arn:a"}"#);
+        assert_eq!(
+            substituted(r#"{"x":"${A}","y":"${A}"}"#, &substitutions).expect("text"),
+            r#"{"x":"arn:a","y":"arn:a"}"#
+        );
         assert!(substituted("${B}", &substitutions).is_err());
     }
 }

@@ -312,7 +312,7 @@ pub async fn route(desk: Arc<ControlDesk>, request: Request) -> Response {
             }
             Err(error) => web::text(StatusCode::BAD_REQUEST, error.to_string()),
         },
-        (&Method::GET, "/faults") => listed(&*desk.control.faults.lock().unwrap_or_else(PoisonError::into_inner)),
+        (&Method::GET, "/faults") => listed(&desk.control.faults.lock().unwrap_or_else(PoisonError::into_inner)),
         (&Method::DELETE, "/faults") => {
             desk.control.lift_all();
             done()

@@ -145,7 +145,8 @@ impl Plan {
         let mut apis: BTreeMap<String, Vec<Route>> = BTreeMap::new();
         for route in self.of_type("AWS::ApiGatewayV2::Route") {
             let function = integrations.get(&text(route, "Target")?).cloned();
-            let function = function.ok_or_else(|| StackError::Template(format!("{} leads nowhere", route.logical_id)))?;
+            let function =
+                function.ok_or_else(|| StackError::Template(format!("{} leads nowhere", route.logical_id)))?;
             let api = text(route, "ApiId")?;
             let api = self.of_type("AWS::ApiGatewayV2::Api").find(|one| one.logical_id.to_lowercase() == api);
             let api = api.ok_or_else(|| StackError::Template(format!("{} has no API", route.logical_id)))?;
@@ -264,7 +265,9 @@ mod tests {
     fn the_templates_of_the_project_are_understood() {
         let template = Template::read(&repository().join("infra/template.yaml")).expect("template");
         let mut outside = Outside::default();
-        for (number, key) in ["FrozenKey", "CertificateKey", "SessionKeyA", "SessionKeyB", "CookieKey"].iter().enumerate() {
+        for (number, key) in
+            ["FrozenKey", "CertificateKey", "SessionKeyA", "SessionKeyB", "CookieKey"].iter().enumerate()
+        {
             outside.keys.insert((*key).to_owned(), format!("0000000{number}-0000-0000-0000-000000000000"));
         }
         let plan = Plan::read(&template, &parameters(&template), &pseudo("111122223333"), &outside).expect("plan");
@@ -272,12 +275,15 @@ mod tests {
         for function in ["gateway", "notifier", "approvals", "executor"] {
             assert!(names.contains(&format!("countersign-{function}").as_str()), "{names:?}");
         }
-        assert!(plan.roles.iter().filter(|role| role.name != "countersign-machine").all(|role| role.boundary.is_some()));
+        assert!(
+            plan.roles.iter().filter(|role| role.name != "countersign-machine").all(|role| role.boundary.is_some())
+        );
         let resources = plan.resources(&pseudo("111122223333")).expect("resources");
         assert_eq!(resources.key_policies.len(), 5);
         assert_eq!(plan.machines().expect("machines").len(), 1);
         let target = Template::read(&repository().join("infra/target-account.yaml")).expect("template");
-        let plan = Plan::read(&target, &parameters(&target), &pseudo("123456789012"), &Outside::default()).expect("plan");
+        let plan =
+            Plan::read(&target, &parameters(&target), &pseudo("123456789012"), &Outside::default()).expect("plan");
         assert_eq!(plan.roles.iter().count(), 2);
     }
 }

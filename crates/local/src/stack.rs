@@ -106,8 +106,12 @@ impl Stack {
         let bundle = copy_bundle(config, &state_dir)?;
         let launcher = Launcher::new()?;
         let python = Python::installed(&config.venv).await?;
-        let starter =
-            EmulatorStarter { python, launcher: launcher.clone(), state_dir: state_dir.clone(), region: REGION.to_owned() };
+        let starter = EmulatorStarter {
+            python,
+            launcher: launcher.clone(),
+            state_dir: state_dir.clone(),
+            region: REGION.to_owned(),
+        };
         let listeners = Listeners::open(&templates.own.logical_ids("AWS::ApiGatewayV2::Api")).await?;
 
         let inbox = Arc::new(Inbox::default());
@@ -164,8 +168,12 @@ impl Stack {
             backends: Backends { ministack: ministack.url.clone(), step_functions: step_functions.url.clone() },
             client: client.clone(),
         };
-        let upstream =
-            UpstreamFront { sts: Arc::clone(&sts), control: Arc::clone(&control), backend: upstream_url.clone(), client };
+        let upstream = UpstreamFront {
+            sts: Arc::clone(&sts),
+            control: Arc::clone(&control),
+            backend: upstream_url.clone(),
+            client,
+        };
         let approvals = listeners.api_of(&plan, &lambda, "approvals");
         let approvals = approvals.ok_or_else(|| StackError::Template("no HTTP API leads to approvals".to_owned()))?;
         let issuer = issuer(&listeners, &approvals, &bundle)?;
@@ -244,8 +252,7 @@ impl Templates {
         let parameters = parameters(config, listeners);
         let resolver = Resolver::new(&self.own, &parameters, &self.pseudo)?;
         let keys = stack_resources::of_type(&self.own, &resolver, "AWS::KMS::Key")?;
-        let mut outside =
-            Outside { keys: store.keys(&self.own, &keys, &resolver).await?, urls: BTreeMap::new() };
+        let mut outside = Outside { keys: store.keys(&self.own, &keys, &resolver).await?, urls: BTreeMap::new() };
         outside.urls.extend(listeners.apis.iter().map(|(api, port)| (api.clone(), port.url())));
         for url in stack_resources::of_type(&self.own, &resolver, "AWS::Lambda::Url")? {
             outside.urls.insert(url, format!("{}/", listeners.function_url.url()));
@@ -310,7 +317,11 @@ fn all_roles(plan: &Plan, templates: &Templates, external_id: &str) -> Result<Ro
     if !external_id.is_empty() {
         parameters.insert("ExternalId".to_owned(), external_id.to_owned());
     }
-    let pseudo = Pseudo { account: TARGET_ACCOUNT.to_owned(), stack_name: "countersign-target".to_owned(), ..templates.pseudo.clone() };
+    let pseudo = Pseudo {
+        account: TARGET_ACCOUNT.to_owned(),
+        stack_name: "countersign-target".to_owned(),
+        ..templates.pseudo.clone()
+    };
     let target = Plan::read(&templates.target, &parameters, &pseudo, &Outside::default())?;
     let mut roles = plan.roles.clone();
     for wanted in [target_role("auto"), target_role("approved")] {

@@ -42,7 +42,7 @@ pub fn verify(request: &Request, sts: &Sts, now: OffsetDateTime) -> Result<Sende
         headers: &headers,
         body: &request.body,
     };
-    let presented = Presented::parse(&unverified).map_err(refused)?;
+    let presented = Presented::parse(&unverified).map_err(|error| refused(&error))?;
     let session = sts.session(presented.unverified_access_key_id()).ok_or_else(|| {
         AwsError::new(403, "InvalidClientTokenId", "The security token included in the request is invalid.")
     })?;
@@ -60,7 +60,8 @@ pub fn verify(request: &Request, sts: &Sts, now: OffsetDateTime) -> Result<Sende
     // AWS itself accepts paths with empty segments; what is stricter in our own gateway is not here.
     let options = Options { unsigned_bodies: UnsignedBodies::AsSdksDo, uncovered_segments: UncoveredSegments::Accept };
     let secret = SecretKey::new(session.secret_access_key.clone());
-    let verified = verify_with(&presented, &unverified, &secret, timestamp(now), &options).map_err(refused)?;
+    let verified =
+        verify_with(&presented, &unverified, &secret, timestamp(now), &options).map_err(|error| refused(&error))?;
     headers.extend(verified.trailers);
     Ok(Sender {
         session,
@@ -83,7 +84,7 @@ fn pairs(request: &Request) -> Result<Vec<(String, String)>, AwsError> {
         .collect()
 }
 
-fn refused(error: SignatureError) -> AwsError {
+fn refused(error: &SignatureError) -> AwsError {
     AwsError::new(error.http_status(), error.aws_code(), error.to_string())
 }
 

@@ -143,10 +143,10 @@ mod tests {
     use super::*;
     use crate::iam::Context;
 
-    fn policy(effect: &str, actions: &[&str], principal: Option<Value>) -> Policy {
+    fn policy(effect: &str, actions: &[&str], principal: Option<&Value>) -> Policy {
         let mut statement = json!({"Effect": effect, "Action": actions, "Resource": "*"});
-        if let (Some(statement), Some(principal)) = (statement.as_object_mut(), principal.clone()) {
-            statement.insert("Principal".to_owned(), principal);
+        if let (Some(statement), Some(principal)) = (statement.as_object_mut(), principal) {
+            statement.insert("Principal".to_owned(), principal.clone());
         }
         Policy::from_json(&json!({"Version": "2012-10-17", "Statement": [statement]}), principal.is_some())
             .expect("policy")
@@ -215,12 +215,12 @@ mod tests {
     fn resource_policies_by_how_they_name_the_caller() {
         let sign = [allow(&["kms:Sign"])];
         let other = allow(&["kms:Verify"]);
-        let root = policy("Allow", &["kms:*"], Some(json!({"AWS": "arn:aws:iam::111122223333:root"})));
-        let role = policy("Allow", &["kms:Sign"], Some(json!({"AWS": "arn:aws:iam::111122223333:role/R"})));
+        let root = policy("Allow", &["kms:*"], Some(&json!({"AWS": "arn:aws:iam::111122223333:root"})));
+        let role = policy("Allow", &["kms:Sign"], Some(&json!({"AWS": "arn:aws:iam::111122223333:role/R"})));
         let session =
-            policy("Allow", &["kms:Sign"], Some(json!({"AWS": "arn:aws:sts::111122223333:assumed-role/R/s"})));
-        let stranger = policy("Allow", &["kms:Sign"], Some(json!({"AWS": "arn:aws:iam::111122223333:role/S"})));
-        let denies = policy("Deny", &["kms:Sign"], Some(json!("*")));
+            policy("Allow", &["kms:Sign"], Some(&json!({"AWS": "arn:aws:sts::111122223333:assumed-role/R/s"})));
+        let stranger = policy("Allow", &["kms:Sign"], Some(&json!({"AWS": "arn:aws:iam::111122223333:role/S"})));
+        let denies = policy("Deny", &["kms:Sign"], Some(&json!("*")));
         let key = |policy| ResourceSide { policy: Some(policy), must_consent: true, same_account: true };
         let abroad = |policy| ResourceSide { policy: Some(policy), must_consent: true, same_account: false };
         for (name, verdict, allowed) in [

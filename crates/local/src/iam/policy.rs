@@ -304,7 +304,7 @@ mod tests {
 
     use super::*;
 
-    fn identity(statement: Value) -> Result<Policy, PolicyError> {
+    fn identity(statement: &Value) -> Result<Policy, PolicyError> {
         Policy::from_json(&json!({"Version": "2012-10-17", "Statement": statement}), false)
     }
 
@@ -321,7 +321,7 @@ mod tests {
             json!({"Effect": "Allow", "Action": "s3:*", "Resource": "*", "Conditions": {}}),
             json!({"Effect": "Allow", "Action": "s3:*", "Resource": "*", "Condition": {"Equals": {"a:b": "c"}}}),
         ] {
-            assert!(identity(bad.clone()).is_err(), "{bad}");
+            assert!(identity(&bad).is_err(), "{bad}");
         }
         assert!(Policy::from_text("{", false).is_err());
         assert!(Policy::from_text(r#"{"Statement":[]}"#, false).is_err());
@@ -329,7 +329,7 @@ mod tests {
 
     #[test]
     fn actions_ignore_case_and_resources_do_not() {
-        let policy = identity(json!({"Effect": "Allow", "Action": "S3:getobject", "Resource": "arn:aws:s3:::b/*"}))
+        let policy = identity(&json!({"Effect": "Allow", "Action": "S3:getobject", "Resource": "arn:aws:s3:::b/*"}))
             .expect("policy");
         let context = Context::default();
         let asks = |action, resource| policy.says(Effect::Allow, Question { action, resource, context: &context });
@@ -340,8 +340,8 @@ mod tests {
 
     #[test]
     fn not_action_and_not_resource_match_all_the_rest() {
-        let policy =
-            identity(json!({"Effect": "Deny", "NotAction": "sts:*", "NotResource": "arn:aws:s3:::b"})).expect("policy");
+        let policy = identity(&json!({"Effect": "Deny", "NotAction": "sts:*", "NotResource": "arn:aws:s3:::b"}))
+            .expect("policy");
         let context = Context::default();
         let asks = |action, resource| policy.says(Effect::Deny, Question { action, resource, context: &context });
         assert!(asks("s3:ListBucket", "arn:aws:s3:::c"));

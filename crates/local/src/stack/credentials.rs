@@ -11,9 +11,7 @@ use std::{
 use serde_json::json;
 use time::format_description::well_known::Rfc3339;
 
-use crate::{
-    error::StackError, front::sts::Sts, iam::principals::Session, lambda_host::LambdaHost, plan::Machine,
-};
+use crate::{error::StackError, front::sts::Sts, iam::principals::Session, lambda_host::LambdaHost, plan::Machine};
 
 /// What was written.
 pub(super) struct Written {
