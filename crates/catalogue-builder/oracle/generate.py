@@ -323,10 +323,13 @@ class Driver:
             return
         given = dict(given)
         for name, value in request["headers"]:
-            # Checksums are added after the parameters are serialized.
+            # The client adds checksums and `Accept` after the parameters are serialized.
             for member, target in shape.members.items() if shape else ():
-                if name.startswith(("x-amz-checksum-", "x-amz-sdk-checksum-")) and target.serialization.get("name", "").lower() == name:
-                    given.setdefault(member, value)
+                if target.serialization.get("location") == "header" and target.serialization.get("name", "").lower() == name:
+                    if name != "content-encoding" and target.type_name == "string":
+                        given.setdefault(member, value)
+        # Only botocore knows this member: it makes a presigned URL of it.
+        given.pop("SourceRegion", None) if b"SourceRegion" not in base64.b64decode(request["body"]) else None
         host = request.pop("host")
         prefix = host.removesuffix(GATEWAY)
         yield {

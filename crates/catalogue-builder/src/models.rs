@@ -115,7 +115,7 @@ impl<'a> ServiceReader<'a> {
 
         let mut tables: Vec<(Text, _)> = Vec::new();
         let mut operations = Vec::new();
-        for (_, operation) in sorted(&self.model["operations"]) {
+        for (name, operation) in sorted(&self.model["operations"]) {
             let context = endpoints::static_context(operation);
             let key = endpoints::context_key(&context);
             let place = match tables.iter().position(|(known, _)| *known == key) {
@@ -125,7 +125,7 @@ impl<'a> ServiceReader<'a> {
                     tables.len() - 1
                 }
             };
-            operations.push(self.operation(operation, place)?);
+            operations.push(self.operation(name, operation, place)?);
         }
         let errors = self.errors();
         let shapes = self.shapes()?;
@@ -194,13 +194,14 @@ impl<'a> ServiceReader<'a> {
         leak(found.unwrap_or_default())
     }
 
-    fn operation(&mut self, operation: &Value, endpoint: usize) -> Result<Operation, BuildError> {
+    fn operation(&mut self, name: &str, operation: &Value, endpoint: usize) -> Result<Operation, BuildError> {
         let text = |value: &Value| leak(value.as_str().unwrap_or_default());
         let input = self.target(&operation["input"]);
         let output = self.target(&operation["output"]);
         let checksum = &operation["httpChecksum"];
         Ok(Operation {
-            name: text(&operation["name"]),
+            // CloudFront puts a date into its inner names; clients and IAM go by the outer ones.
+            name: leak(name),
             method: text(&operation["http"]["method"]),
             uri: text(&operation["http"]["requestUri"]),
             input,

@@ -7,7 +7,8 @@
 
 use crate::model::{
     Endpoint, EndpointTable, Location, Member, MemberTraits, ModelledError, Namespace, Operation, OperationTraits,
-    Partition, PartitionEndpoints, SCALARS, ServiceEntry, ServiceModel, Shape, ShapeId, Signing, Structure, Text, TimeFormat,
+    Partition, PartitionEndpoints, SCALARS, ServiceEntry, ServiceModel, Shape, ShapeId, Signing, Structure, Text,
+    TimeFormat,
 };
 use countersign_domain::Protocol;
 
@@ -318,7 +319,11 @@ fn check(service: ServiceModel) -> Result<ServiceModel, BlobError> {
             && operation.input_namespace.is_none_or(|place| place < service.namespaces.len())
     });
     let errors_are_sound = service.errors.iter().all(|error| is_structure(error.shape));
-    if errors_are_sound && shapes_are_sound && operations_are_sound { Ok(service) } else { Err(BlobError("a place points nowhere")) }
+    if errors_are_sound && shapes_are_sound && operations_are_sound {
+        Ok(service)
+    } else {
+        Err(BlobError("a place points nowhere"))
+    }
 }
 
 fn protocol(byte: u8) -> Result<Protocol, BlobError> {

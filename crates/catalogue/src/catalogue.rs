@@ -81,6 +81,11 @@ impl Catalogue {
         Some((service, service.model().operation(operation)?))
     }
 
+    /// The service with this id, or else the first that signs with this name.
+    pub(crate) fn named_or_signing(&self, name: &str) -> Option<&Service> {
+        self.service(name).or_else(|| self.services_signing_as(name).ok()?.first().copied())
+    }
+
     /// The services that clients sign for with this name.
     ///
     /// # Errors

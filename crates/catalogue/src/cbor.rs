@@ -10,16 +10,7 @@ use crate::scalar;
 
 /// Reads a body whose outermost value is the structure `structure`.
 pub(crate) fn read_structure(service: &ServiceModel, structure: &Structure, body: &Bytes) -> Read<Value> {
-    read_with(false, service, structure, body)
-}
-
-/// Reads an answer's body; members that the model does not have are left out.
-pub(crate) fn read_answer(service: &ServiceModel, structure: &Structure, body: &Bytes) -> Read<Value> {
-    read_with(true, service, structure, body)
-}
-
-fn read_with(lenient: bool, service: &ServiceModel, structure: &Structure, body: &Bytes) -> Read<Value> {
-    let mut reader = CborReader { body, at: 0, lenient };
+    let mut reader = CborReader { body, at: 0 };
     let value = reader.structure(service, structure, deeper(0)?)?;
     reader.end()?;
     Ok(value)
@@ -27,7 +18,7 @@ fn read_with(lenient: bool, service: &ServiceModel, structure: &Structure, body:
 
 /// Reads any CBOR that has a counterpart in the value model.
 pub(crate) fn read_document(body: &Bytes) -> Read<Value> {
-    let mut reader = CborReader { body, at: 0, lenient: false };
+    let mut reader = CborReader { body, at: 0 };
     let value = reader.document(0)?;
     reader.end()?;
     Ok(value)
@@ -36,7 +27,6 @@ pub(crate) fn read_document(body: &Bytes) -> Read<Value> {
 struct CborReader<'a> {
     body: &'a Bytes,
     at: usize,
-    lenient: bool,
 }
 
 /// The first part of a data item.
@@ -119,9 +109,6 @@ impl CborReader<'_> {
         let mut members: Vec<(String, Value)> = Vec::new();
         self.members(|reader, name| {
             let Some(member) = structure.members.iter().find(|member| member.wire_name() == name) else {
-                if reader.lenient {
-                    return reader.document(depth).map(drop);
-                }
                 return Err(Fault::unknown_member(&name));
             };
             if members.iter().any(|(known, _)| known == member.name) {

@@ -59,7 +59,13 @@ fn double(number: f64, out: &mut Vec<u8>) {
     out.extend_from_slice(&number.to_be_bytes());
 }
 
-fn write_members(service: &ServiceModel, structure: &Structure, value: &Value, depth: usize, out: &mut Vec<u8>) -> Read<()> {
+fn write_members(
+    service: &ServiceModel,
+    structure: &Structure,
+    value: &Value,
+    depth: usize,
+    out: &mut Vec<u8>,
+) -> Read<()> {
     let members = value.as_record().ok_or_else(|| Fault::wrong_type("a structure"))?;
     head(5, members.len() as u64, out);
     for (name, value) in members {

@@ -82,9 +82,7 @@ impl Fault {
             FaultKind::DuplicateKey(place) => Refusal::DuplicateKey { key: path, place },
             FaultKind::WrongType(expected) => Refusal::WrongType { path, expected },
             FaultKind::Missing => Refusal::MissingMember { path },
-            FaultKind::Malformed { format, problem, offset } => {
-                Refusal::Malformed { format, problem, offset: *offset }
-            }
+            FaultKind::Malformed { format, problem, offset } => Refusal::Malformed { format, problem, offset: *offset },
             FaultKind::TooDeep => Refusal::TooDeep { limit: MAX_DEPTH },
             FaultKind::TooLarge { what, limit } => Refusal::TooLarge { what, limit: *limit },
             FaultKind::BadText(place) => Refusal::BadText { place },

@@ -187,7 +187,14 @@ impl Forms<'_> {
         Ok(pairs)
     }
 
-    fn write_structure(&self, structure: &Structure, value: &Value, prefix: &str, depth: usize, pairs: &mut Pairs) -> Read<()> {
+    fn write_structure(
+        &self,
+        structure: &Structure,
+        value: &Value,
+        prefix: &str,
+        depth: usize,
+        pairs: &mut Pairs,
+    ) -> Read<()> {
         let members = value.as_record().ok_or_else(|| Fault::wrong_type("a structure"))?;
         for (name, value) in members {
             let Some(member) = structure.member(name) else { return Err(Fault::unknown_member(name)) };

@@ -87,7 +87,8 @@ pub(crate) fn declares(member: &Member, name: &str) -> bool {
         Location::Header => member.wire_name().eq_ignore_ascii_case(name),
         Location::Headers => {
             let prefix = member.location_name;
-            name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix)) && name.len() > prefix.len()
+            name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+                && name.len() > prefix.len()
         }
         _ => false,
     }

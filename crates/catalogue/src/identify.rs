@@ -105,7 +105,11 @@ impl<'c> Sought<'c, '_> {
         }
     }
 
-    fn found(&self, candidates: Vec<Candidate<'c>>, what: impl FnOnce() -> String) -> Result<Vec<Candidate<'c>>, Refusal> {
+    fn found(
+        &self,
+        candidates: Vec<Candidate<'c>>,
+        what: impl FnOnce() -> String,
+    ) -> Result<Vec<Candidate<'c>>, Refusal> {
         if candidates.is_empty() { Err(self.unknown(what())) } else { Ok(candidates) }
     }
 
@@ -115,7 +119,8 @@ impl<'c> Sought<'c, '_> {
         }
         self.check_rpc(self.request.path)?;
         let names = self.request.path.strip_prefix("/service/").and_then(|rest| rest.split_once("/operation/"));
-        let (service_name, operation_name) = names.ok_or_else(|| self.unknown(format!("the path {}", self.request.path)))?;
+        let (service_name, operation_name) =
+            names.ok_or_else(|| self.unknown(format!("the path {}", self.request.path)))?;
         let candidates = self
             .speaking(Protocol::RpcV2Cbor)
             .filter(|service| service.model().target_prefix == service_name)
@@ -179,7 +184,9 @@ impl<'c> Sought<'c, '_> {
         for protocol in [Protocol::Query, Protocol::Ec2] {
             for service in self.speaking(protocol) {
                 let model = service.model();
-                let Some(operation) = model.operation(action).filter(|_| model.api_version == api_version) else { continue };
+                let Some(operation) = model.operation(action).filter(|_| model.api_version == api_version) else {
+                    continue;
+                };
                 candidates.push(Candidate { form: form.clone(), ..self.candidate(service, operation, protocol) });
             }
         }
@@ -269,11 +276,8 @@ impl<'c> Sought<'c, '_> {
             return Err(Refusal::MissingMember { path: missing.unwrap_or_default().to_owned() });
         }
         // What declares a header that makes another operation of it wins: UploadPartCopy, CopyObject.
-        let clean: Vec<_> = complete
-            .iter()
-            .filter(|(_, _, candidate)| self.check_headers(candidate).is_ok())
-            .cloned()
-            .collect();
+        let clean: Vec<_> =
+            complete.iter().filter(|(_, _, candidate)| self.check_headers(candidate).is_ok()).cloned().collect();
         let kept = if clean.is_empty() { complete } else { clean };
         let specificity = |(rank, literals, candidate): &(Vec<u8>, usize, Candidate<'c>)| {
             (rank.clone(), usize::MAX - literals, usize::MAX - required_members(candidate).count())

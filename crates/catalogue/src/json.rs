@@ -20,11 +20,6 @@ pub(crate) fn read_parameters(service: &ServiceModel, structure: &Structure, tex
     read_with(Names::Documented, service, structure, text)
 }
 
-/// Reads an answer's body; members that the model does not have are left out.
-pub(crate) fn read_answer(service: &ServiceModel, structure: &Structure, body: &[u8]) -> Read<Value> {
-    read_with(Names::Answer, service, structure, body)
-}
-
 fn read_with(names: Names, service: &ServiceModel, structure: &Structure, body: &[u8]) -> Read<Value> {
     let mut reader = JsonReader::new(body, names)?;
     let value = reader.structure(service, structure, deeper(0)?)?;
@@ -47,8 +42,6 @@ enum Names {
     Wire,
     /// Those of AWS's documents.
     Documented,
-    /// Those of the protocol, and AWS may have added others since.
-    Answer,
 }
 
 struct JsonReader<'a> {
@@ -167,13 +160,10 @@ impl<'a> JsonReader<'a> {
         let mut members: Vec<(String, Value)> = Vec::new();
         self.members(|reader, name| {
             let is_meant = |member: &&Member| match reader.names {
-                Names::Wire | Names::Answer => member.location == Location::Body && member.wire_name() == name,
+                Names::Wire => member.location == Location::Body && member.wire_name() == name,
                 Names::Documented => member.name == name,
             };
             let Some(member) = structure.members.iter().find(is_meant) else {
-                if reader.names == Names::Answer {
-                    return reader.document(depth).map(drop);
-                }
                 return Err(Fault::unknown_member(&name));
             };
             if members.iter().any(|(known, _)| known == member.name) {

@@ -41,7 +41,13 @@ fn series<T>(
     Ok(())
 }
 
-fn write_members(service: &ServiceModel, structure: &Structure, value: &Value, depth: usize, out: &mut String) -> Read<()> {
+fn write_members(
+    service: &ServiceModel,
+    structure: &Structure,
+    value: &Value,
+    depth: usize,
+    out: &mut String,
+) -> Read<()> {
     let members = value.as_record().ok_or_else(|| Fault::wrong_type("a structure"))?;
     let mut in_body = Vec::with_capacity(members.len());
     for (name, value) in members {

@@ -6,6 +6,7 @@
 
 mod alias;
 pub mod blob;
+mod candidate_paths;
 mod catalogue;
 mod cbor;
 mod cbor_write;
@@ -23,6 +24,7 @@ mod moment;
 mod percent;
 mod refusal;
 mod request;
+pub mod response;
 mod rest_read;
 mod rest_write;
 mod scalar;

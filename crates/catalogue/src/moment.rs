@@ -250,7 +250,12 @@ mod tests {
             for nanoseconds in [0, 1, 500_000_000, 999_999_999] {
                 let moment = Moment { seconds, nanoseconds };
                 for format in [TimeFormat::Iso8601, TimeFormat::Unix] {
-                    assert_eq!(Moment::parse(&moment.format(format), format), Some(moment), "{}", moment.format(format));
+                    assert_eq!(
+                        Moment::parse(&moment.format(format), format),
+                        Some(moment),
+                        "{}",
+                        moment.format(format)
+                    );
                 }
             }
             let whole = Moment { seconds, nanoseconds: 0 };

@@ -7,7 +7,7 @@ use countersign_domain::{Protocol, Value};
 
 use crate::fault::{Fault, FaultKind, Read, deeper};
 use crate::model::{Location, Member, MemberTraits, Operation, ServiceModel, Shape, Structure, Text, TimeFormat};
-use crate::xml_values::{Side, XmlValues};
+use crate::xml_values::XmlValues;
 use crate::{headers, json, scalar, xml};
 
 /// The parts of a request that its operation was found by.
@@ -53,7 +53,12 @@ fn read_plain(service: &ServiceModel, member: &Member, usual: TimeFormat, text: 
     scalar::from_text(service.shape(member.shape)?, format, text).map_err(|fault| fault.within(member.name))
 }
 
-fn read_query(service: &ServiceModel, input: &Structure, member: &Member, query: &[(String, String)]) -> Read<Option<Value>> {
+fn read_query(
+    service: &ServiceModel,
+    input: &Structure,
+    member: &Member,
+    query: &[(String, String)],
+) -> Read<Option<Value>> {
     let of_key = |key: &'static str| query.iter().filter(move |(name, _)| name == key).map(|(_, value)| value);
     match service.shape(member.shape)? {
         Shape::List(item) => {
@@ -75,12 +80,18 @@ fn read_query(service: &ServiceModel, input: &Structure, member: &Member, query:
 }
 
 /// A map takes every key that no other member declares.
-fn read_query_map(service: &ServiceModel, input: &Structure, value: &Member, query: &[(String, String)]) -> Read<Option<Value>> {
+fn read_query_map(
+    service: &ServiceModel,
+    input: &Structure,
+    value: &Member,
+    query: &[(String, String)],
+) -> Read<Option<Value>> {
     let is_declared = |key: &str| {
         let is_map = |member: &Member| matches!(service.shape(member.shape), Ok(Shape::Map { .. }));
-        input.members.iter().any(|member| {
-            member.location == Location::Query && member.wire_name() == key && !is_map(member)
-        })
+        input
+            .members
+            .iter()
+            .any(|member| member.location == Location::Query && member.wire_name() == key && !is_map(member))
     };
     let lists = matches!(service.shape(value.shape)?, Shape::List(_));
     let mut entries: Vec<(String, Value)> = Vec::new();
@@ -191,7 +202,7 @@ fn read_payload(service: &ServiceModel, payload: &Member, parts: &Parts<'_>) -> 
             if root.local_name() != payload.wire_name() {
                 return Err(Fault::unknown_member(&root.name));
             }
-            let values = XmlValues { service, side: Side::Request };
+            let values = XmlValues { service };
             values.structure(structure, &root, deeper(deeper(0)?)?).map(Some)
         }
         // `{}` stands for no payload, as botocore sends it.
@@ -205,7 +216,12 @@ fn read_payload(service: &ServiceModel, payload: &Member, parts: &Parts<'_>) -> 
 }
 
 /// The members of the body where no single member is the payload.
-fn read_body(service: &ServiceModel, operation: &Operation, input: &Structure, parts: &Parts<'_>) -> Read<Vec<(String, Value)>> {
+fn read_body(
+    service: &ServiceModel,
+    operation: &Operation,
+    input: &Structure,
+    parts: &Parts<'_>,
+) -> Read<Vec<(String, Value)>> {
     if parts.body.is_empty() {
         return Ok(Vec::new());
     }
@@ -214,7 +230,7 @@ fn read_body(service: &ServiceModel, operation: &Operation, input: &Structure, p
         if root.local_name() != operation.input_root {
             return Err(Fault::unknown_member(&root.name));
         }
-        XmlValues { service, side: Side::Request }.structure(input, &root, deeper(0)?)?
+        XmlValues { service }.structure(input, &root, deeper(0)?)?
     } else {
         json::read_structure(service, input, parts.body)?
     };

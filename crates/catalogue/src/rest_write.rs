@@ -8,7 +8,7 @@ use countersign_domain::{Protocol, Value};
 use crate::fault::{Fault, FaultKind, Read, deeper};
 use crate::model::{Location, Member, MemberTraits, Operation, ServiceModel, Shape, Structure, TimeFormat};
 use crate::template::{Segment, Template};
-use crate::xml_values::{Side, XmlValues};
+use crate::xml_values::XmlValues;
 use crate::{json_write, percent, scalar, xml};
 
 /// A request under way.
@@ -54,7 +54,12 @@ pub(crate) fn write(
     Ok(written)
 }
 
-fn write_path(service: &ServiceModel, input: Option<&Structure>, template: &Template, parameters: &Value) -> Read<String> {
+fn write_path(
+    service: &ServiceModel,
+    input: Option<&Structure>,
+    template: &Template,
+    parameters: &Value,
+) -> Read<String> {
     let mut path = String::new();
     for segment in &template.segments {
         path.push('/');
@@ -70,7 +75,8 @@ fn write_path(service: &ServiceModel, input: Option<&Structure>, template: &Temp
         let member = input.and_then(|input| input.members.iter().find(is_label));
         let member = member.ok_or_else(|| Fault::new(FaultKind::Damaged("a label has no member")))?;
         let value = parameters.get(member.name).ok_or_else(|| Fault::missing(member.name))?;
-        let text = write_plain(service, member, TimeFormat::Iso8601, value).map_err(|fault| fault.within(member.name))?;
+        let text =
+            write_plain(service, member, TimeFormat::Iso8601, value).map_err(|fault| fault.within(member.name))?;
         // An empty label would be another path, and a dot segment may be taken away on the way.
         if text.is_empty() {
             return Err(Fault::missing(member.name));
@@ -104,7 +110,9 @@ fn write_query(service: &ServiceModel, member: &Member, value: &Value, query: &m
                             query.push((key.clone(), write_plain(service, item, TimeFormat::Iso8601, item_value)?));
                         }
                     }
-                    _ => query.push((key.clone(), write_plain(service, value_member, TimeFormat::Iso8601, entry_value)?)),
+                    _ => {
+                        query.push((key.clone(), write_plain(service, value_member, TimeFormat::Iso8601, entry_value)?))
+                    }
                 }
             }
         }
@@ -119,7 +127,12 @@ fn safe(text: String) -> Read<String> {
     if is_safe { Ok(text) } else { Err(Fault::new(FaultKind::BadText("a header"))) }
 }
 
-fn write_header(service: &ServiceModel, member: &Member, value: &Value, headers: &mut Vec<(String, String)>) -> Read<()> {
+fn write_header(
+    service: &ServiceModel,
+    member: &Member,
+    value: &Value,
+    headers: &mut Vec<(String, String)>,
+) -> Read<()> {
     let name = member.wire_name().to_ascii_lowercase();
     if name == "content-length" {
         return Ok(());
@@ -176,13 +189,14 @@ fn write_body(
     let xml = protocol == Protocol::RestXml;
     if let Some(payload) = input.payload.and_then(|place| input.members.get(place)) {
         let value = parameters.get(payload.name).filter(|value| **value != Value::Null);
-        return write_payload(service, payload, value, (xml, stream), written).map_err(|fault| fault.within(payload.name));
+        return write_payload(service, payload, value, (xml, stream), written)
+            .map_err(|fault| fault.within(payload.name));
     }
     let in_body = |member: &&Member| member.location == Location::Body;
     let is_set = |member: &Member| parameters.get(member.name).is_some_and(|value| *value != Value::Null);
     if xml {
         if input.members.iter().filter(in_body).any(is_set) {
-            let values = XmlValues { service, side: Side::Request };
+            let values = XmlValues { service };
             let namespace = operation.input_namespace;
             let root = values.write_structure(input, parameters, operation.input_root, namespace, deeper(0)?)?;
             written.body = xml_body(&root);
@@ -213,7 +227,7 @@ fn write_payload(
         (Shape::Text, Some(Value::Text(text))) => written.body = Bytes::from(text.clone()),
         (Shape::Blob | Shape::Text, None) => {}
         (Shape::Structure(structure), Some(value)) if xml => {
-            let values = XmlValues { service, side: Side::Request };
+            let values = XmlValues { service };
             let depth = deeper(deeper(0)?)?;
             let root = values.write_structure(structure, value, payload.wire_name(), payload.namespace, depth)?;
             written.body = xml_body(&root);

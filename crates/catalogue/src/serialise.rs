@@ -61,7 +61,12 @@ impl Catalogue {
         self.serialise(service, operation, protocol, &parameters, None)
     }
 
-    fn named(&self, service: &str, operation: &str, protocol: Option<Protocol>) -> Result<(&Service, &Operation, Protocol), Refusal> {
+    fn named(
+        &self,
+        service: &str,
+        operation: &str,
+        protocol: Option<Protocol>,
+    ) -> Result<(&Service, &Operation, Protocol), Refusal> {
         let unknown = |what: String| Refusal::UnknownOperation {
             signing_name: service.to_owned(),
             what,
@@ -125,7 +130,12 @@ fn header(name: &str, value: impl Into<String>) -> (String, String) {
     (name.to_owned(), value.into())
 }
 
-fn json_request(model: &ServiceModel, operation: &Operation, input: Option<&Structure>, parameters: &Value) -> Read<Written> {
+fn json_request(
+    model: &ServiceModel,
+    operation: &Operation,
+    input: Option<&Structure>,
+    parameters: &Value,
+) -> Read<Written> {
     let body = match input {
         Some(input) => json_write::write_structure(model, input, parameters)?,
         None => b"{}".to_vec(),
@@ -140,7 +150,12 @@ fn json_request(model: &ServiceModel, operation: &Operation, input: Option<&Stru
     Ok(Written { path: "/".to_owned(), headers, body: Bytes::from(body), ..Written::default() })
 }
 
-fn cbor_request(model: &ServiceModel, operation: &Operation, input: Option<&Structure>, parameters: &Value) -> Read<Written> {
+fn cbor_request(
+    model: &ServiceModel,
+    operation: &Operation,
+    input: Option<&Structure>,
+    parameters: &Value,
+) -> Read<Written> {
     let accept = if operation.traits.has(OperationTraits::EVENT_OUTPUT) {
         "application/vnd.amazon.eventstream"
     } else {
@@ -171,7 +186,8 @@ fn form_request(
     if let Some(input) = input {
         pairs.extend(Forms { service: model, dialect: FormDialect::of(protocol) }.write(input, parameters)?);
     }
-    let body: Vec<String> = pairs.iter().map(|(key, value)| format!("{}={}", percent::encoded(key), percent::encoded(value))).collect();
+    let body: Vec<String> =
+        pairs.iter().map(|(key, value)| format!("{}={}", percent::encoded(key), percent::encoded(value))).collect();
     let headers = vec![header("content-type", "application/x-www-form-urlencoded; charset=utf-8")];
     Ok(Written { path: "/".to_owned(), headers, body: Bytes::from(body.join("&")), ..Written::default() })
 }
@@ -202,7 +218,8 @@ fn add_checksum(operation: &Operation, parameters: &Value, written: &mut Written
     if written.structured {
         written.headers.retain(|(name, _)| name != "content-md5");
     }
-    let has_own = written.headers.iter().any(|(name, _)| name.starts_with("x-amz-checksum-") && !name.ends_with("-type"));
+    let has_own =
+        written.headers.iter().any(|(name, _)| name.starts_with("x-amz-checksum-") && !name.ends_with("-type"));
     let wanted = required || (asked.is_some() && written.structured);
     if !wanted || (has_own && !written.structured) {
         return Ok(());
@@ -212,10 +229,14 @@ fn add_checksum(operation: &Operation, parameters: &Value, written: &mut Written
     let (name, value) = match algorithm {
         "CRC32" => ("crc32", STANDARD.encode(crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC).checksum(body).to_be_bytes())),
         "CRC32C" => ("crc32c", STANDARD.encode(crc::Crc::<u32>::new(&crc::CRC_32_ISCSI).checksum(body).to_be_bytes())),
-        "CRC64NVME" => ("crc64nvme", STANDARD.encode(crc::Crc::<u64>::new(&crc::CRC_64_NVME).checksum(body).to_be_bytes())),
+        "CRC64NVME" => {
+            ("crc64nvme", STANDARD.encode(crc::Crc::<u64>::new(&crc::CRC_64_NVME).checksum(body).to_be_bytes()))
+        }
         "SHA1" => ("sha1", STANDARD.encode(sha1::Sha1::digest(body))),
         "SHA256" => ("sha256", STANDARD.encode(Sha256::digest(body))),
-        _ => return Err(Fault::wrong_type("CRC32, CRC32C, CRC64NVME, SHA1 or SHA256").within(operation.checksum_member)),
+        _ => {
+            return Err(Fault::wrong_type("CRC32, CRC32C, CRC64NVME, SHA1 or SHA256").within(operation.checksum_member));
+        }
     };
     let name = format!("x-amz-checksum-{name}");
     written.headers.retain(|(known, _)| *known != name);

@@ -43,7 +43,12 @@ impl Catalogue {
         self.understood(reading, aliases)
     }
 
-    fn reading<'c>(&self, candidate: Candidate<'c>, request: &WireRequest<'_>, place: &Place) -> Result<Reading<'c>, Refusal> {
+    fn reading<'c>(
+        &self,
+        candidate: Candidate<'c>,
+        request: &WireRequest<'_>,
+        place: &Place,
+    ) -> Result<Reading<'c>, Refusal> {
         let (service, operation) = (candidate.service, candidate.operation);
         let model = service.model();
         let version = self.version();
@@ -70,11 +75,15 @@ impl Catalogue {
     }
 
     /// The body out of its content encoding, if the operation takes a body at all.
-    fn body(&self, candidate: &Candidate<'_>, input: Option<&Structure>, request: &WireRequest<'_>) -> Result<Bytes, Refusal> {
+    fn body(
+        &self,
+        candidate: &Candidate<'_>,
+        input: Option<&Structure>,
+        request: &WireRequest<'_>,
+    ) -> Result<Bytes, Refusal> {
         let encoding = headers::single(request.headers, "content-encoding")?.unwrap_or_default();
-        let declared = input.is_some_and(|input| {
-            input.members.iter().any(|member| headers::declares(member, "content-encoding"))
-        });
+        let declared =
+            input.is_some_and(|input| input.members.iter().any(|member| headers::declares(member, "content-encoding")));
         let encoding = match encoding.strip_prefix("aws-chunked") {
             Some(rest) if request.from_chunked => rest.trim_start_matches(',').trim(),
             _ => encoding.trim(),
@@ -124,7 +133,12 @@ impl Catalogue {
 // INVARIANT: no parser recurses deeper than this, so that recursion over a value is bounded.
 const _: () = assert!(MAX_DEPTH <= 64);
 
-fn parameters(candidate: &Candidate<'_>, input: Option<&Structure>, request: &WireRequest<'_>, body: &Bytes) -> Read<Value> {
+fn parameters(
+    candidate: &Candidate<'_>,
+    input: Option<&Structure>,
+    request: &WireRequest<'_>,
+    body: &Bytes,
+) -> Read<Value> {
     let service = candidate.service.model();
     let nothing = || Ok(Value::Record(Vec::new()));
     match candidate.protocol {

@@ -7,27 +7,16 @@ use crate::model::{Location, Member, MemberTraits, Namespace, ServiceModel, Shap
 use crate::scalar;
 use crate::xml::Element;
 
-/// What the XML is. Requests and answers differ in two things: the name of flat lists, and
-/// whether members that the model does not have are refused or kept apart.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Side {
-    /// Unknown members are refused.
-    Request,
-    /// What AWS added since the models were published is not for us to refuse.
-    Answer,
-}
-
 /// Reads and writes the XML of one service.
 pub(crate) struct XmlValues<'a> {
     pub(crate) service: &'a ServiceModel,
-    pub(crate) side: Side,
 }
 
 impl XmlValues<'_> {
     /// The members of `structure` that are in `element`.
     pub(crate) fn structure(&self, structure: &Structure, element: &Element, depth: usize) -> Read<Value> {
         let mut members: Vec<(String, Value)> = Vec::new();
-        if self.side == Side::Request && !element.text.trim().is_empty() {
+        if !element.text.trim().is_empty() {
             return Err(Fault::wrong_type("a structure"));
         }
         self.check_attributes(structure, element)?;
@@ -38,10 +27,7 @@ impl XmlValues<'_> {
         }
         for child in &element.children {
             let Some((member, flat)) = self.child_member(structure, child) else {
-                match self.side {
-                    Side::Request => return Err(Fault::unknown_member(&child.name)),
-                    Side::Answer => continue,
-                }
+                return Err(Fault::unknown_member(&child.name));
             };
             let known = members.iter().position(|(name, _)| name == member.name);
             let within = |fault: Box<Fault>| fault.within(member.name);
@@ -68,10 +54,11 @@ impl XmlValues<'_> {
     }
 
     fn check_attributes(&self, structure: &Structure, element: &Element) -> Read<()> {
-        let is_known = |name: &str| name == "xmlns" || name.starts_with("xmlns:") || attribute_member(structure, name).is_some();
+        let is_known =
+            |name: &str| name == "xmlns" || name.starts_with("xmlns:") || attribute_member(structure, name).is_some();
         match element.attributes.iter().find(|(name, _)| !is_known(name)) {
-            Some((name, _)) if self.side == Side::Request => Err(Fault::unknown_member(name)),
-            _ => Ok(()),
+            Some((name, _)) => Err(Fault::unknown_member(name)),
+            None => Ok(()),
         }
     }
 
@@ -85,7 +72,7 @@ impl XmlValues<'_> {
             }
             let flat = member.traits.has(MemberTraits::FLATTENED)
                 && matches!(self.service.shape(member.shape), Ok(Shape::List(_) | Shape::Map { .. }));
-            if self.element_name(member, flat) == child.local_name() {
+            if member.wire_name() == child.local_name() {
                 if flat {
                     return Some((member, true));
                 }
@@ -127,7 +114,7 @@ impl XmlValues<'_> {
         };
         let key = leaf_text(part(key_name)?)?.to_owned();
         let value = self.value(value, part(value_name)?, depth).map_err(|fault| fault.within(&key))?;
-        if self.side == Side::Request && element.children.len() != 2 {
+        if element.children.len() != 2 {
             return Err(Fault::wrong_type("a key and a value"));
         }
         Ok((key, value))
@@ -141,7 +128,7 @@ impl XmlValues<'_> {
                 let name = if item.location_name.is_empty() { "member" } else { item.location_name };
                 let mut items = Vec::new();
                 for child in &element.children {
-                    if child.local_name() != name && self.side == Side::Request {
+                    if child.local_name() != name {
                         return Err(Fault::unknown_member(&child.name));
                     }
                     let place = items.len();
@@ -153,7 +140,7 @@ impl XmlValues<'_> {
                 let depth = deeper(depth)?;
                 let mut entries = scalar::Entries::new("the body");
                 for child in &element.children {
-                    if child.local_name() != "entry" && self.side == Side::Request {
+                    if child.local_name() != "entry" {
                         return Err(Fault::unknown_member(&child.name));
                     }
                     let (key, value) = self.entry(key, value, child, depth)?;
@@ -178,115 +165,115 @@ fn attribute_member<'m>(structure: &'m Structure, name: &str) -> Option<&'m Memb
 }
 
 impl XmlValues<'_> {
-/// The name of the element for a member. In answers flat lists take the name of their items.
-fn element_name(&self, member: &Member, flat: bool) -> &'static str {
-    match self.service.shape(member.shape) {
-        Ok(Shape::List(item)) if flat && self.side == Side::Answer && !item.location_name.is_empty() => {
-            item.location_name
-        }
-        _ => member.wire_name(),
-    }
-}
-
-/// The element `name` for a structure.
-pub(crate) fn write_structure(
-    &self,
-    structure: &Structure,
-    value: &Value,
-    name: &str,
-    namespace: Option<usize>,
-    depth: usize,
-) -> Read<Element> {
-    let members = value.as_record().ok_or_else(|| Fault::wrong_type("a structure"))?;
-    let mut element = self.named(name, namespace);
-    for (name, value) in members {
-        let Some(member) = structure.member(name) else { return Err(Fault::unknown_member(name)) };
-        if member.location != Location::Body {
-            continue;
-        }
-        self.write_member(member, value, depth, &mut element).map_err(|fault| fault.within(name))?;
-    }
-    Ok(element)
-}
-
-fn named(&self, name: &str, namespace: Option<usize>) -> Element {
-    let mut element = Element { name: name.to_owned(), ..Element::default() };
-    if let Some(Namespace { prefix, uri }) = namespace.and_then(|place| self.service.namespaces.get(place)) {
-        let attribute = if prefix.is_empty() { "xmlns".to_owned() } else { format!("xmlns:{prefix}") };
-        element.attributes.push((attribute, (*uri).to_owned()));
-    }
-    element
-}
-
-fn write_member(&self, member: &Member, value: &Value, depth: usize, parent: &mut Element) -> Read<()> {
-    if member.traits.has(MemberTraits::XML_ATTRIBUTE) {
-        let text = value.as_text().ok_or_else(|| Fault::wrong_type("a string"))?;
-        parent.attributes.push((member.wire_name().to_owned(), text.to_owned()));
-        return Ok(());
-    }
-    let flat = member.traits.has(MemberTraits::FLATTENED);
-    match (self.service.shape(member.shape)?, value) {
-        (Shape::List(item), Value::List(items)) if flat => {
-            let depth = deeper(depth)?;
-            let name = self.element_name(member, true);
-            for item_value in items {
-                parent.children.push(self.write_value(item, item_value, name, depth)?);
+    /// The element `name` for a structure.
+    pub(crate) fn write_structure(
+        &self,
+        structure: &Structure,
+        value: &Value,
+        name: &str,
+        namespace: Option<usize>,
+        depth: usize,
+    ) -> Read<Element> {
+        let members = value.as_record().ok_or_else(|| Fault::wrong_type("a structure"))?;
+        let mut element = self.named(name, namespace);
+        for (name, value) in members {
+            let Some(member) = structure.member(name) else { return Err(Fault::unknown_member(name)) };
+            if member.location != Location::Body {
+                continue;
             }
+            self.write_member(member, value, depth, &mut element).map_err(|fault| fault.within(name))?;
         }
-        (Shape::Map { key, value: value_member }, Value::Record(entries)) if flat => {
-            let depth = deeper(depth)?;
-            for (entry_key, entry_value) in entries {
+        Ok(element)
+    }
+
+    fn named(&self, name: &str, namespace: Option<usize>) -> Element {
+        let mut element = Element { name: name.to_owned(), ..Element::default() };
+        if let Some(Namespace { prefix, uri }) = namespace.and_then(|place| self.service.namespaces.get(place)) {
+            let attribute = if prefix.is_empty() { "xmlns".to_owned() } else { format!("xmlns:{prefix}") };
+            element.attributes.push((attribute, (*uri).to_owned()));
+        }
+        element
+    }
+
+    fn write_member(&self, member: &Member, value: &Value, depth: usize, parent: &mut Element) -> Read<()> {
+        if member.traits.has(MemberTraits::XML_ATTRIBUTE) {
+            let text = value.as_text().ok_or_else(|| Fault::wrong_type("a string"))?;
+            parent.attributes.push((member.wire_name().to_owned(), text.to_owned()));
+            return Ok(());
+        }
+        let flat = member.traits.has(MemberTraits::FLATTENED);
+        match (self.service.shape(member.shape)?, value) {
+            (Shape::List(item), Value::List(items)) if flat => {
+                let depth = deeper(depth)?;
                 let name = member.wire_name();
-                parent.children.push(self.write_entry((key, entry_key), (value_member, entry_value), name, depth)?);
+                for item_value in items {
+                    parent.children.push(self.write_value(item, item_value, name, depth)?);
+                }
             }
+            (Shape::Map { key, value: value_member }, Value::Record(entries)) if flat => {
+                let depth = deeper(depth)?;
+                for (entry_key, entry_value) in entries {
+                    let name = member.wire_name();
+                    parent.children.push(self.write_entry(
+                        (key, entry_key),
+                        (value_member, entry_value),
+                        name,
+                        depth,
+                    )?);
+                }
+            }
+            _ => parent.children.push(self.write_value(member, value, member.wire_name(), depth)?),
         }
-        _ => parent.children.push(self.write_value(member, value, member.wire_name(), depth)?),
+        Ok(())
     }
-    Ok(())
-}
 
-fn write_value(&self, member: &Member, value: &Value, name: &str, depth: usize) -> Read<Element> {
-    let mut element = self.named(name, member.namespace);
-    match (self.service.shape(member.shape)?, value) {
-        (Shape::Structure(structure), _) => {
-            return self.write_structure(structure, value, name, member.namespace, deeper(depth)?);
-        }
-        (Shape::List(item), Value::List(items)) => {
-            let depth = deeper(depth)?;
-            let name = if item.location_name.is_empty() { "member" } else { item.location_name };
-            for item_value in items {
-                element.children.push(self.write_value(item, item_value, name, depth)?);
+    fn write_value(&self, member: &Member, value: &Value, name: &str, depth: usize) -> Read<Element> {
+        let mut element = self.named(name, member.namespace);
+        match (self.service.shape(member.shape)?, value) {
+            (Shape::Structure(structure), _) => {
+                return self.write_structure(structure, value, name, member.namespace, deeper(depth)?);
+            }
+            (Shape::List(item), Value::List(items)) => {
+                let depth = deeper(depth)?;
+                let name = if item.location_name.is_empty() { "member" } else { item.location_name };
+                for item_value in items {
+                    element.children.push(self.write_value(item, item_value, name, depth)?);
+                }
+            }
+            (Shape::Map { key, value: value_member }, Value::Record(entries)) => {
+                let depth = deeper(depth)?;
+                for (entry_key, entry_value) in entries {
+                    element.children.push(self.write_entry(
+                        (key, entry_key),
+                        (value_member, entry_value),
+                        "entry",
+                        depth,
+                    )?);
+                }
+            }
+            (shape, _) => {
+                let format = if member.time == TimeFormat::Default { TimeFormat::Iso8601 } else { member.time };
+                element.text = scalar::to_text(shape, format, value)?;
             }
         }
-        (Shape::Map { key, value: value_member }, Value::Record(entries)) => {
-            let depth = deeper(depth)?;
-            for (entry_key, entry_value) in entries {
-                element.children.push(self.write_entry((key, entry_key), (value_member, entry_value), "entry", depth)?);
-            }
-        }
-        (shape, _) => {
-            let format = if member.time == TimeFormat::Default { TimeFormat::Iso8601 } else { member.time };
-            element.text = scalar::to_text(shape, format, value)?;
-        }
+        Ok(element)
     }
-    Ok(element)
-}
 
-fn write_entry(
-    &self,
-    (key_member, key): (&Member, &str),
-    (value_member, value): (&Member, &Value),
-    name: &str,
-    depth: usize,
-) -> Read<Element> {
-    let name_of = |member: &Member, usual: &'static str| {
-        if member.location_name.is_empty() { usual } else { member.location_name }
-    };
-    let mut entry = Element { name: name.to_owned(), ..Element::default() };
-    let key_name = name_of(key_member, "key");
-    entry.children.push(Element { name: key_name.to_owned(), text: key.to_owned(), ..Element::default() });
-    let value_name = name_of(value_member, "value");
-    entry.children.push(self.write_value(value_member, value, value_name, depth)?);
-    Ok(entry)
-}
+    fn write_entry(
+        &self,
+        (key_member, key): (&Member, &str),
+        (value_member, value): (&Member, &Value),
+        name: &str,
+        depth: usize,
+    ) -> Read<Element> {
+        let name_of = |member: &Member, usual: &'static str| {
+            if member.location_name.is_empty() { usual } else { member.location_name }
+        };
+        let mut entry = Element { name: name.to_owned(), ..Element::default() };
+        let key_name = name_of(key_member, "key");
+        entry.children.push(Element { name: key_name.to_owned(), text: key.to_owned(), ..Element::default() });
+        let value_name = name_of(value_member, "value");
+        entry.children.push(self.write_value(value_member, value, value_name, depth)?);
+        Ok(entry)
+    }
 }
