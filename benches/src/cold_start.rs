@@ -1,0 +1,111 @@
+//! From starting a process to its first `GET …/invocation/next`.
+
+use std::{
+    env, fs,
+    io::Read,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, ensure};
+use countersign_tests::stack::root;
+
+const ROUNDS: usize = 25;
+
+/// Prints the figures of every function beside the baseline.
+pub(crate) fn measure() -> Result<()> {
+    println!("cold start: process start to the first request for work");
+    let folder = env::current_exe()?.parent().map(Path::to_path_buf).context("no folder")?;
+    for name in ["hello", "gateway", "notifier", "approvals", "executor"] {
+        let program = folder.join(name);
+        ensure!(program.exists(), "{} is missing: cargo build --release --workspace --bins", program.display());
+        let size = fs::metadata(&program)?.len();
+        let times = (0..ROUNDS).map(|_| once(&program)).collect::<Result<Vec<_>>>()?;
+        println!("  {name:<10} {:>5.1} MB  {}", megabytes(size), crate::summary(times));
+    }
+    Ok(())
+}
+
+/// One start, in milliseconds.
+fn once(program: &PathBuf) -> Result<f64> {
+    let api = TcpListener::bind(("127.0.0.1", 0))?;
+    let start = Instant::now();
+    let mut child = Command::new(program)
+        .env_clear()
+        .envs(environment(&api.local_addr()?.to_string()))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
+    api.set_nonblocking(true)?;
+    let mut connection = loop {
+        match api.accept() {
+            Ok((connection, _)) => break connection,
+            Err(_) if start.elapsed() < Duration::from_secs(5) => std::hint::spin_loop(),
+            Err(error) => {
+                child.kill()?;
+                child.wait()?;
+                return Err(error).with_context(|| format!("{} never asked for work", program.display()));
+            }
+        }
+    };
+    connection.set_nonblocking(false)?;
+    let mut first = [0; 64];
+    let read = connection.read(&mut first)?;
+    let elapsed = start.elapsed().as_secs_f64() * 1000.0;
+    child.kill()?;
+    child.wait()?;
+    let asked = first.get(..read).unwrap_or_default();
+    ensure!(asked.starts_with(b"GET /2018-06-01/runtime/invocation/next"), "not a request for work");
+    Ok(elapsed)
+}
+
+/// What a function is told, with the default bundle and names that nothing stands behind: a start
+/// asks nothing of the network.
+fn environment(api: &str) -> Vec<(String, String)> {
+    let bundle = root().join("infra/bundle").to_string_lossy().into_owned();
+    let role = "arn:aws:iam::123456789012:role/countersign-auto";
+    let key = "arn:aws:kms:us-east-1:111111111111:key/00000000-0000-0000-0000-000000000000";
+    let fixed = [
+        ("AWS_LAMBDA_RUNTIME_API", api),
+        ("AWS_LAMBDA_FUNCTION_NAME", "bench"),
+        ("AWS_LAMBDA_FUNCTION_VERSION", "1"),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512"),
+        ("AWS_LAMBDA_LOG_GROUP_NAME", "bench"),
+        ("AWS_LAMBDA_LOG_STREAM_NAME", "bench"),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
+        ("AWS_SECRET_ACCESS_KEY", "none"),
+        ("AWS_SESSION_TOKEN", "none"),
+        ("COUNTERSIGN_BUNDLE_DIR", bundle.as_str()),
+        ("COUNTERSIGN_AUTHORITY_TABLE", "authority"),
+        ("COUNTERSIGN_RECORD_TABLE", "record"),
+        ("COUNTERSIGN_FROZEN_BUCKET", "frozen"),
+        ("COUNTERSIGN_FROZEN_KEY", key),
+        ("COUNTERSIGN_SESSION_KEYS", key),
+        ("COUNTERSIGN_COOKIE_KEY", key),
+        ("COUNTERSIGN_CERTIFICATE_KEY", key),
+        ("COUNTERSIGN_STATE_MACHINE", "arn:aws:states:us-east-1:111111111111:stateMachine:approval"),
+        ("COUNTERSIGN_GATEWAY_URL", "https://gateway.example.com"),
+        ("COUNTERSIGN_APPROVALS_URL", "https://approvals.example.com"),
+        ("COUNTERSIGN_PROTECTED_ARNS", "arn:aws:dynamodb:*:111111111111:table/countersign-*"),
+        ("COUNTERSIGN_AGENT_ISSUER", "https://issuer.example.com/agents"),
+        ("COUNTERSIGN_AGENT_AUDIENCE", "countersign"),
+        ("COUNTERSIGN_PERSON_ISSUER", "https://issuer.example.com/persons"),
+        ("COUNTERSIGN_PERSON_CLIENT_ID", "countersign"),
+        ("COUNTERSIGN_TARGET_ACCOUNT", "123456789012"),
+        ("COUNTERSIGN_TARGET_REGION", "us-east-1"),
+        ("COUNTERSIGN_TARGET_AUTO_ROLE", role),
+        ("COUNTERSIGN_TARGET_APPROVED_ROLE", "arn:aws:iam::123456789012:role/countersign-approved"),
+        ("COUNTERSIGN_TARGET_EXTERNAL_ID", "bench"),
+        ("COUNTERSIGN_EMAIL_FROM", "countersign@example.com"),
+        ("COUNTERSIGN_SNS_TOPIC", ""),
+    ];
+    fixed.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a size for people")]
+fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / 1_000_000.0
+}

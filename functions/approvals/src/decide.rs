@@ -1,0 +1,275 @@
+//! A person's decision: checked, stored once, and, at quorum, turned into a certificate.
+//!
+//! The order matters. The decision is recorded and stored before anything follows from it; the
+//! certificate is stored before the machine is woken. Whoever repeats the same decision makes good
+//! what a crash left undone, so every step here is safe to repeat.
+
+use std::collections::BTreeSet;
+
+use countersign_aws::authority::{DecisionItem, SignedCertificate, Stored};
+use countersign_domain::{
+    PersonId, Timestamp, approval,
+    certificate::{Approval, CERTIFICATE_LIFETIME, Proof, Statement},
+    event::Happening,
+    request::{RequestState, Verdict},
+    settings::Person,
+};
+use serde::Deserialize;
+use serde_json::json;
+use subtle::ConstantTimeEq;
+
+use crate::{approvals::Approvals, assess::Assessment, problem::Problem};
+
+/// The longest reason, in bytes.
+const LONGEST_REASON: usize = 4000;
+
+/// What a person sends.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Order {
+    /// `approve` or `deny`.
+    pub verdict: String,
+    /// Why.
+    pub reason: String,
+    /// The digest of the call that was shown.
+    pub frozen_digest: String,
+    /// The typed resource name.
+    #[serde(default)]
+    pub confirm: String,
+}
+
+/// What came of a decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Decided {
+    /// Approved, and enough persons have: it runs.
+    Runs,
+    /// Approved; others are needed.
+    NeedsOthers,
+    /// Denied.
+    Denied,
+}
+
+impl Decided {
+    /// For scripts.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Decided::Runs => "approved",
+            Decided::NeedsOthers => "needs-others",
+            Decided::Denied => "denied",
+        }
+    }
+}
+
+impl Approvals {
+    /// Takes a decision of `person`, who has proved who they are by `proof`.
+    ///
+    /// # Errors
+    /// A refused attempt is recorded, too.
+    pub(crate) async fn decide(
+        &self,
+        found: &Assessment,
+        person: &Person,
+        proof: Proof,
+        order: &Order,
+        now: Timestamp,
+    ) -> Result<Decided, Problem> {
+        let checked = self.check(found, person, proof, order, now).await;
+        let item = match checked {
+            Ok(item) => item,
+            Err(problem) => {
+                let happening = Happening::VoteRefused { person: Some(person.id.clone()), reason: problem.to_string() };
+                self.record(found, happening, now).await?;
+                return Err(problem);
+            }
+        };
+        self.record(found, voted(found, &item, self.bundle.hash()), now).await?;
+        if let Stored::Already(other) = self.store(found, &item).await?
+            && (other.verdict != item.verdict || other.frozen_digest != item.frozen_digest)
+        {
+            return Err(Problem::Decided(if other.verdict == Verdict::Approve { "approved" } else { "denied" }));
+        }
+        match item.verdict {
+            Verdict::Deny => self.end(found).await,
+            Verdict::Approve => self.certify_at_quorum(found, now).await,
+        }
+    }
+
+    async fn check(
+        &self,
+        found: &Assessment,
+        person: &Person,
+        proof: Proof,
+        order: &Order,
+        now: Timestamp,
+    ) -> Result<DecisionItem, Problem> {
+        let obligations = found.approvable()?;
+        approval::may_decide(person, &found.owners, obligations)?;
+        approval::proof_is_enough(proof, &found.call, self.bundle.settings())?;
+        match found.state(now) {
+            RequestState::Pending { .. } | RequestState::Approved => {}
+            other => return Err(Problem::Closed(other.as_str())),
+        }
+        let shown = found.digest.to_string();
+        if !bool::from(shown.as_bytes().ct_eq(order.frozen_digest.as_bytes())) {
+            return Err(Problem::Changed);
+        }
+        let reason = order.reason.trim();
+        if reason.is_empty() || reason.len() > LONGEST_REASON {
+            return Err(Problem::Form(format!("a reason is required, of at most {LONGEST_REASON} bytes")));
+        }
+        let request = &found.frozen.request_id;
+        let seen = self
+            .authority
+            .seen(request, &person.id)
+            .await
+            .map_err(|error| Problem::unavailable("the request cannot be read", &error))?
+            .ok_or_else(|| Problem::Form("look at the call before you decide on it".to_owned()))?;
+        let verdict = match order.verdict.as_str() {
+            "deny" => Verdict::Deny,
+            "approve" => {
+                approval::looked_long_enough(seen.at, now, obligations)?;
+                self.check_typed_name(found, order)?;
+                Verdict::Approve
+            }
+            _ => return Err(Problem::Form("the verdict is `approve` or `deny`".to_owned())),
+        };
+        Ok(DecisionItem {
+            person: person.id.clone(),
+            verdict,
+            reason: reason.to_owned(),
+            proof,
+            seen_at: seen.at,
+            decided_at: now,
+            facts_hash: found.facts_hash,
+            frozen_digest: found.digest,
+        })
+    }
+
+    fn check_typed_name(&self, found: &Assessment, order: &Order) -> Result<(), Problem> {
+        match approval::name_to_type(&found.call, found.approvable()?) {
+            Some(name)
+                if crate::visible::visible(&name, 600) != order.confirm.trim() && name != order.confirm.trim() =>
+            {
+                Err(Problem::Form("to approve, type the name of the resource exactly as it is shown".to_owned()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn store(&self, found: &Assessment, item: &DecisionItem) -> Result<Stored<DecisionItem>, Problem> {
+        self.authority
+            .decide(&found.frozen.request_id, item)
+            .await
+            .map_err(|error| Problem::unavailable("the decision cannot be stored", &error))
+    }
+
+    /// Ends the machine's wait with the denial. Its history names no person and no reason.
+    async fn end(&self, found: &Assessment) -> Result<Decided, Problem> {
+        if let Some(token) = self.task_token(found).await? {
+            self.states
+                .fail(&token, "Denied")
+                .await
+                .map_err(|error| Problem::unavailable("the denial is stored, but the agent's wait goes on", &error))?;
+        }
+        Ok(Decided::Denied)
+    }
+
+    async fn certify_at_quorum(&self, found: &Assessment, now: Timestamp) -> Result<Decided, Problem> {
+        let request = &found.frozen.request_id;
+        let decisions = self
+            .authority
+            .decisions(request)
+            .await
+            .map_err(|error| Problem::unavailable("the decisions cannot be read", &error))?;
+        if decisions.iter().any(|decision| decision.verdict == Verdict::Deny) {
+            return Err(Problem::Closed("denied"));
+        }
+        let counting: Vec<_> = decisions.iter().filter(|decision| self.counts(found, decision)).collect();
+        let persons: BTreeSet<PersonId> = counting.iter().map(|decision| decision.person.clone()).collect();
+        if !approval::quorum_is_met(self.bundle.settings(), &persons, found.approvable()?) {
+            return Ok(Decided::NeedsOthers);
+        }
+        let statement = Statement {
+            request_id: request.clone(),
+            frozen_digest: found.digest,
+            approvals: counting.iter().map(|decision| (decision.person.clone(), approval_of(decision))).collect(),
+            facts_hash: found.facts_hash,
+            bundle_hash: *self.bundle.hash(),
+            issued_at: now,
+            expires_at: now.plus(CERTIFICATE_LIFETIME),
+        };
+        self.issue(found, &statement, now).await?;
+        self.wake(found).await?;
+        Ok(Decided::Runs)
+    }
+
+    /// Whether a stored approval counts now: for these bytes, by somebody who still may.
+    fn counts(&self, found: &Assessment, decision: &DecisionItem) -> bool {
+        let Ok(obligations) = found.approvable() else { return false };
+        decision.verdict == Verdict::Approve
+            && decision.frozen_digest == found.digest
+            && approval::proof_is_enough(decision.proof, &found.call, self.bundle.settings()).is_ok()
+            && approval::looked_long_enough(decision.seen_at, decision.decided_at, obligations).is_ok()
+            && self
+                .bundle
+                .settings()
+                .person(&decision.person)
+                .is_some_and(|person| approval::may_decide(person, &found.owners, obligations).is_ok())
+    }
+
+    /// Signs and stores the certificate, unless one is there.
+    async fn issue(&self, found: &Assessment, statement: &Statement, now: Timestamp) -> Result<(), Problem> {
+        if found.snapshot.facts.certified_until.is_some() {
+            return Ok(());
+        }
+        let encoded = statement.encode();
+        let signature = self.keys.sign(&self.settings.certificate_key, &encoded).await.map_err(|error| {
+            Problem::unavailable("your approval is stored, but the certificate cannot be signed", &error)
+        })?;
+        let happening = Happening::Certified {
+            persons: statement.approvals.keys().cloned().collect(),
+            frozen_digest: statement.frozen_digest,
+            expires_at: statement.expires_at,
+        };
+        self.record(found, happening, now).await?;
+        let certificate = SignedCertificate { statement: encoded, signature };
+        self.authority
+            .put_certificate(&found.frozen.request_id, &certificate, now)
+            .await
+            .map(|_| ())
+            .map_err(|error| Problem::unavailable("your approval is stored, but the certificate cannot be", &error))
+    }
+
+    /// Wakes the machine. The token carries no authority: the executor asks for the certificate.
+    async fn wake(&self, found: &Assessment) -> Result<(), Problem> {
+        if let Some(token) = self.task_token(found).await? {
+            self.states.succeed(&token, &json!({"verdict": "approve"})).await.map_err(|error| {
+                Problem::unavailable("the call is approved, but its replay cannot be started", &error)
+            })?;
+        }
+        Ok(())
+    }
+
+    async fn task_token(&self, found: &Assessment) -> Result<Option<String>, Problem> {
+        self.authority.task_token(&found.frozen.request_id).await.map_err(|error| {
+            Problem::unavailable("your decision is stored, but the request's machine cannot be reached", &error)
+        })
+    }
+}
+
+fn approval_of(decision: &DecisionItem) -> Approval {
+    Approval { proof: decision.proof, seen_at: decision.seen_at, decided_at: decision.decided_at }
+}
+
+fn voted(found: &Assessment, item: &DecisionItem, bundle: &countersign_domain::Digest) -> Happening {
+    Happening::Voted {
+        person: item.person.clone(),
+        verdict: if item.verdict == Verdict::Approve { "approve" } else { "deny" }.to_owned(),
+        proof: item.proof.as_str().to_owned(),
+        reason: item.reason.clone(),
+        looked_millis: u64::try_from(item.decided_at.since(item.seen_at).as_millis()).unwrap_or(u64::MAX),
+        facts_hash: item.facts_hash,
+        frozen_digest: found.digest,
+        bundle: *bundle,
+    }
+}

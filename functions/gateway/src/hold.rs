@@ -1,0 +1,294 @@
+//! Holding a call for persons, and handing over what became of it.
+//!
+//! A repeated call finds its request by the match digest. What it then gets depends on the state
+//! alone, which is derived from the items of all writers.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use countersign_aws::{
+    authority::{AuthorityError, Delivery, NewRequest, Opened, RequestSnapshot, UntrustedRequest},
+    outcomes::Outcome,
+};
+use countersign_domain::{
+    Caller as FrozenCaller, FrozenCall, GroupName, Obligations, RequestId, Timestamp,
+    event::{Event, Happening},
+    ids::RegionName,
+    matching::match_digest,
+    request::{OutcomeKind, RequestState},
+};
+
+use crate::{decide::Deciding, denial::Denial, gateway::Gateway, login::subject, reply::Reply};
+
+/// The client's own id of a call, the same on each of its automatic retries.
+/// Source: AWS SDKs and Tools Reference Guide, "Retry behavior".
+const INVOCATION_ID: &str = "amz-sdk-invocation-id";
+
+impl Gateway {
+    /// What an earlier request for the same call came to. `None` when there is none that the call
+    /// still belongs to.
+    ///
+    /// # Errors
+    /// The state, told as a denial: waiting, denied, unknown …
+    pub(crate) async fn collect(&self, deciding: &Deciding<'_>) -> Result<Option<Reply>, Denial> {
+        let Some(snapshot) = self.earlier_request(deciding).await? else { return Ok(None) };
+        match snapshot.state(deciding.now) {
+            RequestState::Answered | RequestState::Unknown | RequestState::Delivered => {
+                self.deliver(deciding, &snapshot).await
+            }
+            RequestState::Pending { .. } => {
+                self.start_asking(&snapshot.request).await?;
+                Err(self.waiting(&snapshot.request))
+            }
+            RequestState::Approved | RequestState::Executing => Err(self.waiting(&snapshot.request)),
+            RequestState::Denied { by, reason } => {
+                let cooldown = Duration::from_secs(u64::from(self.bundle.settings().limits.cooldown_seconds));
+                let until = snapshot.denied_at().unwrap_or(deciding.now).plus(cooldown);
+                self.release(&snapshot).await;
+                if deciding.now < until {
+                    Err(Denial::Rejected { request: snapshot.request.request.clone(), by, reason, until })
+                } else {
+                    Ok(None)
+                }
+            }
+            RequestState::NotSent => {
+                let reason = snapshot.outcome.as_ref().and_then(|outcome| outcome.reason.clone());
+                let request = snapshot.request.request.clone();
+                self.hand_over(deciding, &snapshot, || Denial::NotSent {
+                    request,
+                    reason: reason.unwrap_or_else(|| "no reason is on record".to_owned()),
+                })
+                .await
+            }
+            RequestState::Expired => {
+                self.release(&snapshot).await;
+                Ok(None)
+            }
+        }
+    }
+
+    async fn earlier_request(&self, deciding: &Deciding<'_>) -> Result<Option<RequestSnapshot>, Denial> {
+        let login = &deciding.caller.claims.login;
+        let digest = match_digest(&login.agent, &login.target, deciding.call);
+        let found = self.authority.find_request(&digest).await.map_err(unreadable)?;
+        let Some(found) = found.filter(|found| deciding.now < found.expires_at) else { return Ok(None) };
+        let snapshot = self.authority.request_facts(&found.request).await.map_err(unreadable)?;
+        // The digest holds agent and target; this guards against a wrong item, not a wrong agent.
+        Ok(snapshot.filter(|snapshot| snapshot.request.agent == login.agent && snapshot.request.target == login.target))
+    }
+
+    /// Gives the outcome to the agent: once, and to the retries of the very call that got it.
+    async fn deliver(&self, deciding: &Deciding<'_>, snapshot: &RequestSnapshot) -> Result<Option<Reply>, Denial> {
+        let request = &snapshot.request.request;
+        let outcome = self.outcomes.get(request).await.map_err(unreadable)?;
+        let Some(outcome) = outcome else { return Err(Denial::Unavailable { what: "the outcome cannot be read" }) };
+        match outcome.kind {
+            OutcomeKind::Answered => {
+                let status = outcome.status.unwrap_or(200);
+                if self.mark_delivered(deciding, snapshot, status).await? {
+                    Ok(Some(reply_of(outcome, status)))
+                } else {
+                    Ok(None)
+                }
+            }
+            OutcomeKind::Unknown | OutcomeKind::NotSent => {
+                let reason = outcome.reason.unwrap_or_else(|| "no answer of AWS is on record".to_owned());
+                let request = Some(request.clone());
+                self.hand_over(deciding, snapshot, || Denial::OutcomeUnknown { request, reason }).await
+            }
+        }
+    }
+
+    /// Tells an end that is no answer of AWS, once; the next call is a new one.
+    async fn hand_over(
+        &self,
+        deciding: &Deciding<'_>,
+        snapshot: &RequestSnapshot,
+        denial: impl FnOnce() -> Denial,
+    ) -> Result<Option<Reply>, Denial> {
+        let denial = denial();
+        if self.mark_delivered(deciding, snapshot, denial.status()).await? { Err(denial) } else { Ok(None) }
+    }
+
+    /// Closes the request. Whether this call is the one that gets the outcome.
+    async fn mark_delivered(
+        &self,
+        deciding: &Deciding<'_>,
+        snapshot: &RequestSnapshot,
+        status: u16,
+    ) -> Result<bool, Denial> {
+        let request = &snapshot.request.request;
+        let invocation = deciding.incoming.header(INVOCATION_ID).filter(|id| id.len() <= 64);
+        let event = Event {
+            at: deciding.now,
+            subject: subject(&deciding.caller.claims, Some(request)),
+            happening: Happening::Delivered { status },
+        };
+        match self.authority.mark_delivered(request, invocation, deciding.now).await.map_err(unreadable)? {
+            Delivery::AlreadyDelivered => Ok(false),
+            Delivery::Deliver => {
+                // Closed already: an outcome that could not be recorded as delivered is still told,
+                // because the same invocation may ask again and nobody else can.
+                self.record(deciding.caller, &event).await?;
+                self.release(snapshot).await;
+                Ok(true)
+            }
+        }
+    }
+
+    /// Gives back the agent's slot. It would expire by itself, so failing only costs room.
+    async fn release(&self, snapshot: &RequestSnapshot) {
+        let request = &snapshot.request;
+        if let Err(error) = self.authority.release_slots(&request.agent, &request.request).await {
+            tracing::warn!(%error, request = %request.request, "a pending slot could not be released");
+        }
+    }
+
+    /// Freezes the call and has persons asked.
+    ///
+    /// # Errors
+    /// Only what went wrong; that the call waits is the result.
+    pub(crate) async fn hold(&self, deciding: &Deciding<'_>, obligations: &Obligations) -> Result<Denial, Denial> {
+        let random = countersign_aws::process::random().ok_or(Denial::Unavailable { what: "no randomness" })?;
+        let request_id = RequestId::from_random(random);
+        let frozen = self.freeze(deciding, obligations, request_id.clone())?;
+        // What could not be read back would be approved in vain.
+        countersign_understanding::reidentify(&frozen, deciding.caller.target).map_err(Denial::NotUnderstood)?;
+        self.record_decision(deciding).await?;
+        let (sealed, frozen_digest) = self.frozen.seal(&frozen).await.map_err(|error| {
+            tracing::error!(%error, "the call cannot be frozen");
+            Denial::Unavailable { what: "the call could not be frozen" }
+        })?;
+        let login = &deciding.caller.claims.login;
+        let request = UntrustedRequest {
+            request: request_id,
+            agent: login.agent.clone(),
+            session: deciding.caller.claims.session.clone(),
+            target: login.target.clone(),
+            operation: deciding.call.name(),
+            groups: obligations.approvals.keys().cloned().collect(),
+            frozen_digest,
+            match_digest: match_digest(&login.agent, &login.target, deciding.call),
+            created_at: frozen.frozen_at,
+            expires_at: frozen.expires_at,
+            sealed,
+        };
+        if let Some(other) = self.open(&request, deciding.now).await? {
+            return Ok(other);
+        }
+        let event = Event {
+            at: deciding.now,
+            subject: subject(&deciding.caller.claims, Some(&request.request)),
+            happening: Happening::Held {
+                frozen_digest,
+                expires_at: request.expires_at,
+                approvals: obligations.approvals.iter().map(|(group, quorum)| (group.to_string(), *quorum)).collect(),
+            },
+        };
+        self.record(deciding.caller, &event).await?;
+        self.start_asking(&request).await?;
+        Ok(self.waiting(&request))
+    }
+
+    fn freeze(
+        &self,
+        deciding: &Deciding<'_>,
+        obligations: &Obligations,
+        request_id: RequestId,
+    ) -> Result<FrozenCall, Denial> {
+        let claims = &deciding.caller.claims;
+        let target = deciding.caller.target;
+        let region = RegionName::new(&deciding.call.region)
+            .map_err(|error| Denial::Unreadable(format!("the region of the signature: {error}")))?;
+        // Whole seconds: the execution's timeout is told in seconds and must end with the request.
+        let now = Timestamp::from_secs(deciding.now.as_secs());
+        Ok(FrozenCall {
+            request_id,
+            caller: FrozenCaller {
+                agent: claims.login.agent.clone(),
+                groups: claims.login.groups.clone(),
+                owners: claims.login.owners.clone(),
+                session: claims.session.clone(),
+                session_started: claims.issued_at,
+                unverified_task: self.words_of(deciding),
+                source_ip: deciding.incoming.source_ip.clone(),
+            },
+            target: target.name.clone(),
+            account: target.account.clone(),
+            region,
+            signing_name: deciding.call.upstream.signing_name.clone(),
+            host: deciding.call.upstream.host.clone(),
+            outgoing: deciding.call.outgoing.clone(),
+            frozen_at: now,
+            expires_at: now.plus(obligations.expires),
+        })
+    }
+
+    /// Everything the agent said about why, as approvers read it.
+    fn words_of(&self, deciding: &Deciding<'_>) -> String {
+        let login = &deciding.caller.claims.login;
+        let mut words = login.unverified_task.clone();
+        for (name, text) in [("reason", &login.unverified_reason), ("ticket", &login.unverified_ticket)] {
+            if let Some(text) = text {
+                words.push_str(&format!("\n{name}: {text}"));
+            }
+        }
+        words
+    }
+
+    /// Stores the request. `Some` when this call turned out to wait already, or may not wait.
+    async fn open(&self, request: &UntrustedRequest, now: Timestamp) -> Result<Option<Denial>, Denial> {
+        let limits = &self.bundle.settings().limits;
+        // Replaces whatever closed request the same call belonged to; `collect` found it closed.
+        let replaces = self.authority.find_request(&request.match_digest).await.map_err(unreadable)?;
+        let new = NewRequest {
+            request,
+            findable_until: request.expires_at.plus(Duration::from_secs(u64::from(limits.collect_seconds))),
+            pending_slots: limits.pending_per_agent,
+            replaces: replaces.as_ref().map(|found| &found.request),
+        };
+        match self.authority.open_request(&new, now).await.map_err(unreadable)? {
+            Opened::Opened => Ok(None),
+            Opened::MatchTaken(other) => {
+                let other = self.authority.request(&other.request).await.map_err(unreadable)?;
+                match other {
+                    Some(other) => Ok(Some(self.waiting(&other))),
+                    None => Err(Denial::Unavailable { what: "the request cannot be read" }),
+                }
+            }
+            Opened::TooManyPending(_) => Err(Denial::TooManyPending { limit: limits.pending_per_agent }),
+        }
+    }
+
+    /// Starts the execution that asks. Done again whenever a waiting call is repeated: the name is
+    /// the request's, so an execution that runs stays the only one, and a start that failed before
+    /// is made good.
+    async fn start_asking(&self, request: &UntrustedRequest) -> Result<(), Denial> {
+        let seconds = request.expires_at.since(request.created_at).as_secs().max(1);
+        self.states.start(&request.request, seconds).await.map_err(|error| {
+            tracing::error!(%error, request = %request.request, "nobody could be asked");
+            Denial::Unavailable { what: "nobody could be asked for approval" }
+        })
+    }
+
+    fn waiting(&self, request: &UntrustedRequest) -> Denial {
+        Denial::ApprovalRequired {
+            request: request.request.clone(),
+            who: groups(&request.groups),
+            expires_at: request.expires_at,
+            wait_at: format!("{}/_/v1/requests/{}", self.settings.gateway_url, request.request),
+        }
+    }
+}
+
+fn groups(names: &BTreeSet<GroupName>) -> String {
+    names.iter().map(GroupName::as_str).collect::<Vec<_>>().join(" and ")
+}
+
+fn reply_of(outcome: Outcome, status: u16) -> Reply {
+    Reply { status, headers: outcome.headers, body: outcome.body }
+}
+
+pub(crate) fn unreadable(error: AuthorityError) -> Denial {
+    tracing::error!(%error, "the authority table");
+    Denial::Unavailable { what: "requests for approval cannot be read" }
+}

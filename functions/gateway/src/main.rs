@@ -1,0 +1,90 @@
+//! The Lambda that faces agents.
+
+mod caller;
+mod decide;
+mod denial;
+mod door;
+mod forward;
+mod gateway;
+mod hold;
+mod login;
+mod own;
+mod reply;
+mod settings;
+mod stops;
+mod voice;
+
+use std::{
+    future::poll_fn,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    process::ExitCode,
+    task::Poll,
+};
+
+use countersign_aws::process::now;
+use lambda_runtime::{LambdaEvent, service_fn};
+use serde_json::value::RawValue;
+
+use crate::{
+    denial::Denial,
+    door::Payload,
+    gateway::Gateway,
+    reply::{PayloadReply, Reply},
+    voice::Voice,
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    countersign_aws::process::start_log();
+    let gateway = match Gateway::start() {
+        Ok(gateway) => gateway,
+        Err(error) => {
+            tracing::error!(%error, "the gateway does not start");
+            return ExitCode::FAILURE;
+        }
+    };
+    let gateway = &gateway;
+    let handler = service_fn(move |event: LambdaEvent<Box<RawValue>>| async move {
+        Ok::<_, std::convert::Infallible>(handle(gateway, event.payload.get()).await)
+    });
+    match lambda_runtime::run(handler).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(%error, "the runtime ended");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Every event gets an answer that the door can pass on: an error out of here would be a bare 502.
+async fn handle(gateway: &Gateway, event: &str) -> PayloadReply {
+    match door::read(event) {
+        Ok((incoming, payload)) => {
+            let reply = caught(gateway.answer(&incoming, now())).await.unwrap_or_else(|| {
+                tracing::error!(request_id = %incoming.request_id, "a defect: the request made the gateway panic");
+                Voice::guessed(&incoming)
+                    .say(&Denial::Unavailable { what: "the gateway failed on this request" }, &incoming)
+            });
+            reply.into_payload(payload)
+        }
+        Err(error) => {
+            tracing::error!(%error, "an event that is no http request");
+            let body = serde_json::json!({"message": "not forwarded: the event is no HTTP request of a known form"});
+            Reply::json(400, &body).into_payload(Payload::V2)
+        }
+    }
+}
+
+/// What `future` gives, or nothing if it panics. A defect must be a denial, not a bare 502.
+async fn caught<T>(future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    poll_fn(move |context| {
+        // INVARIANT: a future that panicked is never polled again, so no broken state is seen.
+        match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+            Ok(poll) => poll.map(Some),
+            Err(_) => Poll::Ready(None),
+        }
+    })
+    .await
+}
