@@ -125,20 +125,30 @@ pub(crate) struct TokenOptions {
     /// For the person of this name, who approves
     #[arg(long, value_name = "NAME", group = "who")]
     pub(crate) person: Option<String>,
+    /// Of the stack that keeps its state here; the latest one otherwise
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state_dir: Option<PathBuf>,
 }
 
 /// Options of `catalogue`.
 #[derive(Debug, Args)]
 pub(crate) struct CatalogueOptions {
-    /// Which data to build; both, in order, if not named
+    /// Build this only
     #[arg(long, value_enum)]
     pub(crate) only: Option<Data>,
+    /// The AWS service reference that permissions are built from, `service-reference-YYYY-MM-DD.json` or `.json.zst`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) reference: Option<PathBuf>,
     /// Fail if what is committed is not what is built, and leave it as it is
     #[arg(long)]
     pub(crate) check: bool,
-    /// Further arguments of the one builder that `--only` names
-    #[arg(last = true, requires = "only")]
-    pub(crate) arguments: Vec<String>,
+}
+
+impl CatalogueOptions {
+    /// Whether `data` is to be built.
+    pub(crate) fn builds(&self, data: Data) -> bool {
+        self.only.is_none_or(|only| only == data)
+    }
 }
 
 /// Committed data that a builder makes.
@@ -153,7 +163,7 @@ pub(crate) enum Data {
 /// Options of `oracle`.
 #[derive(Debug, Args)]
 pub(crate) struct OracleOptions {
-    /// Further arguments of the oracle
+    /// Arguments of the generator, as in `-- --services s3,iam` or `-- --sample 5 --seed 7`
     #[arg(last = true)]
     pub(crate) arguments: Vec<String>,
 }

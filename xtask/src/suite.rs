@@ -1,11 +1,11 @@
 //! `test` and `demo`.
 
-use std::time::Instant;
+use std::{path::PathBuf, time::Instant};
 
 use crate::{
-    binaries::{self, Profile},
+    binaries::{self, BUILT, Profile},
     cli::{DemoOptions, TestOptions},
-    error::Outcome,
+    error::{Outcome, TaskError},
     steps::{become_program, cargo, duration, run},
     tools::{self, Tool},
 };
@@ -18,6 +18,7 @@ pub(crate) fn demo(options: &DemoOptions) -> Outcome {
     tools::need(&[Tool::CCompiler, Tool::Python])?;
     binaries::build(Profile::from_flag(options.release))?;
     let mut demo = cargo();
+    demo.env(XTASK, this_program()?);
     demo.args(["run", "--locked", "--quiet", "--package", "countersign-tests", "--bin", "demo"]);
     if options.release {
         demo.args(["--", "--release"]);
@@ -32,13 +33,22 @@ pub(crate) fn demo(options: &DemoOptions) -> Outcome {
 pub(crate) fn test(options: &TestOptions) -> Outcome {
     let started = Instant::now();
     tools::need(&[Tool::CCompiler, Tool::Python])?;
-    binaries::build(Profile::Debug)?;
+    // The very set that is tested afterwards, so that nothing is compiled twice.
+    run("build", cargo().args(["build", "--locked", "--workspace", "--bins", "--tests"]))?;
     let mut tests = cargo();
     tests.args(["test", "--locked"]);
+    tests.env(BUILT, Profile::Debug.folder()).env(XTASK, this_program()?);
     if !options.arguments.iter().any(|argument| argument == "-p" || argument.starts_with("--package")) {
         tests.arg("--workspace");
     }
     run("test", tests.args(&options.arguments))?;
     eprintln!("all tests passed in {}", duration(started.elapsed()));
     Ok(())
+}
+
+/// Set for what `test` and `demo` start: this program, to start a stack with.
+const XTASK: &str = "COUNTERSIGN_XTASK";
+
+fn this_program() -> Outcome<PathBuf> {
+    std::env::current_exe().map_err(|source| TaskError::File { path: "xtask".into(), source })
 }
