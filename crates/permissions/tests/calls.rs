@@ -20,6 +20,7 @@ fn value(json: &serde_json::Value) -> Value {
     }
 }
 
+#[expect(clippy::unwrap_used, reason = "the rows of the table are well-formed")]
 fn ask(service: &str, operation: &str, json: &str) -> Result<Vec<Permission>, PermissionsError> {
     let parameters = value(&serde_json::from_str(json).unwrap());
     Permissions::embedded().of(&Question {

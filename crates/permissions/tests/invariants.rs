@@ -1,4 +1,9 @@
 //! What holds for every operation of every service.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "what the helpers of these tests take apart was made by the builder"
+)]
 
 use std::collections::HashSet;
 
@@ -7,6 +12,7 @@ use countersign_permissions::format::OperationRow;
 use countersign_permissions::template::{Template, split_variable};
 use countersign_permissions::{PARTIQL_ACTION, Permissions, Question, condition, resolve};
 use proptest::prelude::*;
+use sha2::{Digest, Sha256};
 
 fn paths(row: &OperationRow) -> HashSet<(String, String)> {
     let mut paths = HashSet::new();
@@ -126,6 +132,14 @@ fn the_embedded_data_is_whole() {
             });
         assert!(same || reviewed || !own, "{service}:{}", row.name);
     }
+}
+
+#[test]
+fn the_embedded_data_is_the_one_whose_hash_is_committed() {
+    let hash = Sha256::digest(include_bytes!("../data/permissions.bin"));
+    let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(hex, include_str!("../data/permissions.bin.sha256").trim());
+    assert!(Permissions::embedded().version().starts_with("botocore "));
 }
 
 #[test]

@@ -51,6 +51,7 @@ impl Deriver<'_> {
             .authorized
             .iter()
             .filter(|action| *action != "iam:PassRole" && !self.is_tagging(action) && self.is_known(action))
+            .filter(|action| !self.is_untriggered(case, action))
             .cloned()
             .collect();
         if others.is_empty() { vec![own] } else { others }

@@ -41,7 +41,8 @@ impl Deriver<'_> {
         name.contains("Tag") && !name.starts_with("Untag") && self.classifier.level(action) == AccessLevel::Tagging
     }
 
-    fn is_untriggered(&self, case: &Case<'_>, action: &str) -> bool {
+    /// Whether a reviewed row says that no request triggers the action.
+    pub(super) fn is_untriggered(&self, case: &Case<'_>, action: &str) -> bool {
         self.tables.untriggered.iter().any(|row| {
             row == action || row.split_once('@').is_some_and(|(row, service)| row == action && service == case.service)
         })
