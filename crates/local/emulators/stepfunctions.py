@@ -1,13 +1,14 @@
 """moto_server as the Step Functions of the local stack.
 
-Three things in moto's own server keep it from being one, and are changed here before it starts:
+Four things in moto's own server keep it from being one, and are changed here before it starts:
 
 1. `start_execution` deep-copies the state machine together with its running executions, which
    hold locks: the second execution of a machine fails.
 2. Integrations (Lambda, DynamoDB, SNS ...) call moto itself. They go to the stack's AWS front
    instead, signed with the credentials of the state machine's own role, so that the role's
    policies are enforced.
-3. A state without a transition target in the machine would be accepted and hang at run time:
+3. `SendTask*` fails with an internal error while another execution has only just begun.
+4. A state without a transition target in the machine would be accepted and hang at run time:
    refuse such a definition when it is created.
 
 Environment: AWS_FRONT is the front's URL, ROLE_CREDENTIALS a folder with one JSON file per role,
@@ -101,6 +102,15 @@ def missing_targets(machine):
     return missing
 
 
+running_executions = models.StepFunctionsParserBackend._get_executions
+
+
+def executions_with_an_environment(self, execution_status=None):
+    executions = running_executions(self, execution_status)
+    return [one for one in executions if one.exec_worker is not None and one.exec_worker.env is not None]
+
+
+models.StepFunctionsParserBackend._get_executions = executions_with_an_environment
 validate_definition = models.StepFunctionsParserBackend._validate_definition
 
 

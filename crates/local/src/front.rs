@@ -6,6 +6,7 @@
 //! to the emulator, or other endpoint, that stands for the target account.
 
 pub mod asked;
+mod assume_role;
 mod dynamodb;
 pub mod errors;
 mod kms;

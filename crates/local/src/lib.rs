@@ -14,6 +14,7 @@
 
 pub mod bootstrap;
 pub mod cli;
+pub mod control_desk;
 pub mod doors;
 pub mod emulators;
 pub mod error;

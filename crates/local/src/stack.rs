@@ -1,7 +1,11 @@
 //! Starts every part in order and stops them again.
 
+mod blueprint;
+mod bundle;
 mod credentials;
+mod described;
 mod listeners;
+mod names;
 mod state;
 
 use std::{
@@ -11,53 +15,28 @@ use std::{
     time::Duration,
 };
 
-use serde_json::{Value, json};
-
 use crate::{
     bootstrap::{Admin, substituted},
+    control_desk::{self, ControlDesk},
     doors::{Door, DoorConfig, DoorKind, Route},
     emulators::{Emulator, EmulatorStarter, Python},
     error::StackError,
-    faults::{self, Control, ControlDesk},
+    faults::Control,
     front::{Backends, Front, sts::Sts, upstream::UpstreamFront},
-    iam::principals::Roles,
     inbox::{self, Inbox},
     issuer::{self, Issuer, IssuerSettings},
     lambda_host::{FunctionConfig, LambdaHost, Surroundings},
-    plan::Plan,
     random,
     supervise::Launcher,
-    template::{
-        Template,
-        resolve::{Pseudo, Resolver},
-        stack_resources::{self, Outside},
-    },
     web::{self, Routes, WebClient},
 };
+use blueprint::{Templates, all_roles};
+use bundle::{copy_bundle, persons_of};
+use described::described;
 use listeners::{Listeners, Port};
+use names::{ACCOUNT, AGENT_AUDIENCE, EMAIL_FROM, PERSON_CLIENT_ID, REGION, TARGET_ACCOUNT};
 
 pub use state::{StateFile, running};
-
-/// The account that the stack's own resources live in; apart from the target's, as recommended.
-const ACCOUNT: &str = "111122223333";
-
-/// The account that agents act in: moto's default.
-const TARGET_ACCOUNT: &str = "123456789012";
-
-/// The region of everything.
-const REGION: &str = "eu-central-1";
-
-/// The name of the stack; names of its resources start with it.
-const STACK_NAME: &str = "countersign";
-
-/// The audience of agents' tokens.
-const AGENT_AUDIENCE: &str = "countersign-local";
-
-/// The client id of the approvals function at the persons' issuer.
-const PERSON_CLIENT_ID: &str = "countersign-approvals";
-
-/// Where mail comes from.
-const EMAIL_FROM: &str = "countersign@example.com";
 
 /// What to start.
 #[derive(Clone, Debug)]
@@ -87,13 +66,6 @@ pub struct Stack {
     state: StateFile,
 }
 
-/// The templates and what they need to be resolved.
-struct Templates {
-    own: Template,
-    target: Template,
-    pseudo: Pseudo,
-}
-
 impl Stack {
     /// Starts a stack and waits until everything answers.
     ///
@@ -121,7 +93,7 @@ impl Stack {
         let client = WebClient::new();
         let store = Admin { client: &client, base: &ministack.url, account: ACCOUNT, region: REGION };
         let plan = templates.plan(config, &listeners, &store).await?;
-        let roles = all_roles(&plan, &templates, EXTERNAL_ID)?;
+        let roles = all_roles(&plan, &templates)?;
         store.resources(&plan.declared, &plan.resolver).await?;
         store.identity(EMAIL_FROM).await?;
 
@@ -177,13 +149,14 @@ impl Stack {
         let approvals = listeners.api_of(&plan, &lambda, "approvals");
         let approvals = approvals.ok_or_else(|| StackError::Template("no HTTP API leads to approvals".to_owned()))?;
         let issuer = issuer(&listeners, &approvals, &bundle)?;
+        let backing = ministack.url.clone();
         let state = StateFile::write(
             &state_dir,
-            &described(config, &listeners, &templates, &plan, &upstream_url, &credentials, &lambda),
+            &described(config, &listeners, &templates, &plan, &upstream_url, &backing, &credentials, &lambda),
             &issuer.admin_secret,
         )?;
         let desk = ControlDesk { control, lambda: Arc::clone(&lambda) };
-        serve(listeners, front, upstream, issuer.issuer, inbox, desk, &lambda, routes);
+        Serving { front, upstream, issuer: issuer.issuer, inbox, desk, routes }.begin(listeners, &lambda);
         let mut emulators = vec![("ministack", ministack), ("stepfunctions", step_functions)];
         emulators.extend(target.map(|emulator| ("upstream", emulator)));
         Ok(Self { lambda, emulators, state })
@@ -228,108 +201,6 @@ async fn first_of<F: Future + Unpin>(mut futures: Vec<F>) -> F::Output {
         std::task::Poll::Pending
     })
     .await
-}
-
-/// The external id of the local target.
-const EXTERNAL_ID: &str = "";
-
-impl Templates {
-    fn read(path: &Path) -> Result<Self, StackError> {
-        Ok(Self {
-            own: Template::read(path)?,
-            target: Template::read(&path.with_file_name("target-account.yaml"))?,
-            pseudo: Pseudo {
-                account: ACCOUNT.to_owned(),
-                region: REGION.to_owned(),
-                stack_name: STACK_NAME.to_owned(),
-            },
-        })
-    }
-
-    /// Makes the keys and resolves the template of the stack. The doors' URLs depend on which API
-    /// leads to the gateway, which is known only after resolving once.
-    async fn plan(&self, config: &StackConfig, listeners: &Listeners, store: &Admin<'_>) -> Result<Plan, StackError> {
-        let parameters = parameters(config, listeners);
-        let resolver = Resolver::new(&self.own, &parameters, &self.pseudo)?;
-        let keys = stack_resources::of_type(&self.own, &resolver, "AWS::KMS::Key")?;
-        let mut outside = Outside { keys: store.keys(&self.own, &keys, &resolver).await?, urls: BTreeMap::new() };
-        outside.urls.extend(listeners.apis.iter().map(|(api, port)| (api.clone(), port.url())));
-        for url in stack_resources::of_type(&self.own, &resolver, "AWS::Lambda::Url")? {
-            outside.urls.insert(url, format!("{}/", listeners.function_url.url()));
-        }
-        let plan = Plan::read(&self.own, &parameters, &self.pseudo, &outside)?;
-        if config.door == DoorKind::HttpApi {
-            return Ok(plan);
-        }
-        let functions = plan.functions(&config.functions_dir)?;
-        for (api, routes) in plan.routes(&functions)? {
-            if routes.iter().any(|route| route.function == "gateway") {
-                outside.urls.insert(api, listeners.function_url.url());
-            }
-        }
-        Plan::read(&self.own, &parameters, &self.pseudo, &outside)
-    }
-}
-
-impl Template {
-    fn logical_ids(&self, kind: &str) -> Vec<String> {
-        let resources = self.section("Resources");
-        resources.keys().filter(|id| self.resource_type(id) == Some(kind)).cloned().collect()
-    }
-}
-
-fn target_role(kind: &str) -> String {
-    format!("arn:aws:iam::{TARGET_ACCOUNT}:role/countersign-target-{kind}")
-}
-
-/// The parameters of the stack's template.
-fn parameters(config: &StackConfig, listeners: &Listeners) -> BTreeMap<String, String> {
-    let issuer = listeners.issuer.url();
-    let mut parameters = vec![
-        ("AgentIssuer", Issuer::agent_issuer(&issuer)),
-        ("AgentAudience", AGENT_AUDIENCE.to_owned()),
-        ("PersonIssuer", Issuer::person_issuer(&issuer)),
-        ("PersonClientId", PERSON_CLIENT_ID.to_owned()),
-        ("TargetAccount", TARGET_ACCOUNT.to_owned()),
-        ("TargetRegion", REGION.to_owned()),
-        ("TargetAutoRole", target_role("auto")),
-        ("TargetApprovedRole", target_role("approved")),
-        ("EmailFrom", EMAIL_FROM.to_owned()),
-        ("FunctionUrlDoor", "true".to_owned()),
-    ];
-    if config.door == DoorKind::HttpApi {
-        parameters.push(("OtherDoorUrl", listeners.function_url.url()));
-    }
-    parameters.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
-}
-
-/// The roles of the stack and of the target account.
-fn all_roles(plan: &Plan, templates: &Templates, external_id: &str) -> Result<Roles, StackError> {
-    let role = |name: &str| {
-        let wanted = format!("{STACK_NAME}-{name}");
-        let role = plan.roles.iter().find(|role| role.name == wanted).map(|role| role.arn.clone());
-        role.ok_or_else(|| StackError::Template(format!("the template declares no role `{wanted}`")))
-    };
-    let mut parameters = BTreeMap::from([
-        ("GatewayRoleArn".to_owned(), role("gateway")?),
-        ("ExecutorRoleArn".to_owned(), role("executor")?),
-    ]);
-    if !external_id.is_empty() {
-        parameters.insert("ExternalId".to_owned(), external_id.to_owned());
-    }
-    let pseudo = Pseudo {
-        account: TARGET_ACCOUNT.to_owned(),
-        stack_name: "countersign-target".to_owned(),
-        ..templates.pseudo.clone()
-    };
-    let target = Plan::read(&templates.target, &parameters, &pseudo, &Outside::default())?;
-    let mut roles = plan.roles.clone();
-    for wanted in [target_role("auto"), target_role("approved")] {
-        let role = target.roles.get(&wanted);
-        let role = role.ok_or_else(|| StackError::Template(format!("the target's template declares no `{wanted}`")))?;
-        roles.add((*role).clone());
-    }
-    Ok(roles)
 }
 
 async fn default_upstream(config: &StackConfig, starter: &EmulatorStarter) -> Result<Option<Emulator>, StackError> {
@@ -379,104 +250,36 @@ fn issuer(listeners: &Listeners, approvals: &str, bundle: &Path) -> Result<MadeI
     Ok(MadeIssuer { issuer: Issuer::new(listeners.issuer.url(), settings, admin_secret.clone())?, admin_secret })
 }
 
-/// The ids of the bundle's persons, for the sign-in page.
-fn persons_of(bundle: &Path) -> Result<Vec<String>, StackError> {
-    let path = bundle.join("countersign.toml");
-    let text = std::fs::read_to_string(&path).map_err(StackError::io(format!("reading `{}`", path.display())))?;
-    let settings: toml::Table =
-        text.parse().map_err(|error| StackError::Usage(format!("`{}`: {error}", path.display())))?;
-    let persons = settings.get("persons").and_then(toml::Value::as_array).into_iter().flatten();
-    Ok(persons.filter_map(|person| person.get("id").and_then(toml::Value::as_str).map(str::to_owned)).collect())
-}
-
-/// The bundle as the layer would hold it: a copy, so that a running stack does not see edits.
-fn copy_bundle(config: &StackConfig, state_dir: &Path) -> Result<PathBuf, StackError> {
-    let from = config.bundle.clone().unwrap_or_else(|| config.template.with_file_name("bundle"));
-    let to = state_dir.join("bundle");
-    std::fs::create_dir_all(&to).map_err(StackError::io("making the bundle's folder"))?;
-    let entries = std::fs::read_dir(&from).map_err(StackError::io(format!("reading `{}`", from.display())))?;
-    for entry in entries {
-        let path = entry.map_err(StackError::io("reading the bundle"))?.path();
-        let Some(name) = path.file_name() else { continue };
-        let wanted = name == "countersign.toml" || path.extension().is_some_and(|extension| extension == "cedar");
-        if wanted {
-            std::fs::copy(&path, to.join(name)).map_err(StackError::io(format!("copying `{}`", path.display())))?;
-        }
-    }
-    if !to.join("countersign.toml").is_file() {
-        return Err(StackError::Usage(format!("`{}` has no countersign.toml", from.display())));
-    }
-    Ok(to)
-}
-
-/// What the stack tells of itself.
-fn described(
-    config: &StackConfig,
-    listeners: &Listeners,
-    templates: &Templates,
-    plan: &Plan,
-    upstream: &str,
-    credentials: &credentials::Written,
-    lambda: &LambdaHost,
-) -> Value {
-    let endpoint = |function: &str| listeners.api_of(plan, lambda, function).unwrap_or_default();
-    let gateway = match config.door {
-        DoorKind::HttpApi => endpoint("gateway"),
-        DoorKind::FunctionUrl => listeners.function_url.url(),
-    };
-    let issuer = listeners.issuer.url();
-    let roles: BTreeMap<&str, &str> =
-        lambda.configs().map(|function| (function.short_name.as_str(), function.role_arn.as_str())).collect();
-    json!({
-        "gateway": gateway,
-        "approvals": endpoint("approvals"),
-        "issuer": Issuer::agent_issuer(&issuer),
-        "person_issuer": Issuer::person_issuer(&issuer),
-        "agent_audience": AGENT_AUDIENCE,
-        "person_client_id": PERSON_CLIENT_ID,
-        "inbox": listeners.inbox.url(),
-        "upstream": upstream,
-        "upstream_front": listeners.upstream.url(),
-        "target_role_arn": target_role("auto"),
-        "approved_role_arn": target_role("approved"),
-        "region": templates.pseudo.region,
-        "account": templates.pseudo.account,
-        "target_account": TARGET_ACCOUNT,
-        "function_url": listeners.function_url.url(),
-        "aws": listeners.front.url(),
-        "roles": roles,
-        "credentials": credentials.by_function,
-        "control": listeners.control.url(),
-        "state_dir": config.state_dir,
-        "pid": std::process::id(),
-    })
-}
-
-#[expect(clippy::too_many_arguments, reason = "each part is handed its own listener, once")]
-fn serve(
-    listeners: Listeners,
+/// What answers on the listeners.
+struct Serving {
     front: Front,
     upstream: UpstreamFront,
     issuer: Issuer,
     inbox: Arc<Inbox>,
     desk: ControlDesk,
-    lambda: &Arc<LambdaHost>,
-    mut routes: BTreeMap<String, Vec<Route>>,
-) {
-    inbox::receive(listeners.smtp.listener, Arc::clone(&inbox));
-    web::serve(listeners.inbox.listener, Arc::new(Routes { state: inbox, route: inbox::route }));
-    web::serve(listeners.issuer.listener, Arc::new(Routes { state: Arc::new(issuer), route: issuer::route }));
-    web::serve(listeners.control.listener, Arc::new(Routes { state: Arc::new(desk), route: faults::route }));
-    web::serve(listeners.front.listener, Arc::new(front));
-    web::serve(listeners.upstream.listener, Arc::new(upstream));
-    let door = |kind, api_id: String, routes| {
-        let config = DoorConfig { kind, api_id, account: ACCOUNT.to_owned(), routes };
-        Arc::new(Door::new(config, Arc::clone(lambda)))
-    };
-    for (api, Port { listener, .. }) in listeners.apis {
-        let routes = routes.remove(&api).unwrap_or_default();
-        web::serve(listener, door(DoorKind::HttpApi, api.to_lowercase(), routes));
+    routes: BTreeMap<String, Vec<Route>>,
+}
+
+impl Serving {
+    fn begin(mut self, listeners: Listeners, lambda: &Arc<LambdaHost>) {
+        inbox::receive(listeners.smtp.listener, Arc::clone(&self.inbox));
+        web::serve(listeners.inbox.listener, Arc::new(Routes { state: self.inbox, route: inbox::route }));
+        web::serve(listeners.issuer.listener, Arc::new(Routes { state: Arc::new(self.issuer), route: issuer::route }));
+        web::serve(
+            listeners.control.listener,
+            Arc::new(Routes { state: Arc::new(self.desk), route: control_desk::route }),
+        );
+        web::serve(listeners.front.listener, Arc::new(self.front));
+        web::serve(listeners.upstream.listener, Arc::new(self.upstream));
+        let door = |kind, api_id: String, routes| {
+            let config = DoorConfig { kind, api_id, account: ACCOUNT.to_owned(), routes };
+            Arc::new(Door::new(config, Arc::clone(lambda)))
+        };
+        for (api, Port { listener, .. }) in listeners.apis {
+            let routes = self.routes.remove(&api).unwrap_or_default();
+            web::serve(listener, door(DoorKind::HttpApi, api.to_lowercase(), routes));
+        }
+        let only = vec![Route { key: "$default".to_owned(), function: "gateway".to_owned() }];
+        web::serve(listeners.function_url.listener, door(DoorKind::FunctionUrl, "functionurl".to_owned(), only));
     }
-    let only = vec![Route { key: "$default".to_owned(), function: "gateway".to_owned() }];
-    web::serve(listeners.function_url.listener, door(DoorKind::FunctionUrl, "functionurl".to_owned(), only));
 }

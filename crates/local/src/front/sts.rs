@@ -11,11 +11,12 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{
     asked::{Form, Style},
+    assume_role::{Wanted, invalid},
     errors::{AwsError, escape},
 };
 use crate::{
     iam::{
-        Policy, Verdict, evaluate,
+        Verdict, evaluate,
         evaluate::ResourceSide,
         policy::Question,
         principals::{Caller, Role, Roles, Session},
@@ -24,15 +25,9 @@ use crate::{
     web::{self, Request, Response},
 };
 
-/// The longest inline session policy, in characters (STS API Reference, AssumeRole).
-const LONGEST_POLICY: usize = 2048;
-
 /// The most that session policy and tags may take together, in bytes. AWS packs them into an
 /// undocumented binary form; this bound on their plain text is an approximation of it.
 const LARGEST_PACKED: usize = 4096;
-
-/// The shortest session, in seconds.
-const SHORTEST_SESSION: u32 = 900;
 
 /// The longest session that another role's session can assume, in seconds.
 const LONGEST_CHAINED: u32 = 3600;
@@ -41,19 +36,6 @@ const LONGEST_CHAINED: u32 = 3600;
 pub struct Sts {
     roles: Roles,
     sessions: RwLock<HashMap<String, Arc<Session>>>,
-}
-
-/// The parameters of `AssumeRole`, checked for their form.
-#[derive(Debug)]
-struct Wanted {
-    role_arn: String,
-    session_name: String,
-    seconds: u32,
-    external_id: Option<String>,
-    source_identity: Option<String>,
-    policy: Option<(String, Policy)>,
-    tags: BTreeMap<String, String>,
-    transitive: Vec<String>,
 }
 
 impl Sts {
@@ -182,65 +164,6 @@ impl Sts {
     }
 }
 
-impl Wanted {
-    fn read(form: &Form) -> Result<Self, AwsError> {
-        let required = |name: &str| form.get(name).filter(|value| !value.is_empty()).map(str::to_owned);
-        let role_arn = required("RoleArn").ok_or_else(|| invalid("RoleArn is missing"))?;
-        let session_name = required("RoleSessionName").filter(|name| is_session_name(name));
-        let session_name =
-            session_name.ok_or_else(|| invalid("Member must satisfy regular expression pattern: [\\w+=,.@-]*"))?;
-        let source_identity = form.get("SourceIdentity").map(str::to_owned);
-        if source_identity.as_ref().is_some_and(|identity| !is_session_name(identity) || identity.starts_with("aws:")) {
-            return Err(invalid("SourceIdentity must be 2 to 64 characters of [\\w+=,.@-]"));
-        }
-        let seconds = match form.get("DurationSeconds") {
-            None => 3600,
-            Some(text) => text.parse().map_err(|_| invalid("DurationSeconds is not a number"))?,
-        };
-        if seconds < SHORTEST_SESSION {
-            return Err(invalid("DurationSeconds must have value greater than or equal to 900"));
-        }
-        if !form.numbers("PolicyArns.member.").is_empty() {
-            return Err(invalid("managed session policies are not known to the local stack"));
-        }
-        let policy = form.get("Policy").map(session_policy).transpose()?;
-        let mut tags = BTreeMap::new();
-        for number in form.numbers("Tags.member.") {
-            let key = form.get(&format!("Tags.member.{number}.Key")).unwrap_or_default();
-            let value = form.get(&format!("Tags.member.{number}.Value")).unwrap_or_default();
-            if !is_tag(key, value) || tags.keys().any(|known: &String| known.eq_ignore_ascii_case(key)) {
-                return Err(invalid(&format!("the session tag `{key}` is not valid or is duplicated")));
-            }
-            tags.insert(key.to_owned(), value.to_owned());
-        }
-        if tags.len() > 50 {
-            return Err(invalid("at most 50 session tags"));
-        }
-        let transitive = form.numbers("TransitiveTagKeys.member.");
-        let transitive = transitive.iter().filter_map(|number| form.get(&format!("TransitiveTagKeys.member.{number}")));
-        Ok(Self {
-            role_arn,
-            session_name,
-            seconds,
-            external_id: form.get("ExternalId").map(str::to_owned),
-            source_identity,
-            policy,
-            tags,
-            transitive: transitive.map(str::to_owned).collect(),
-        })
-    }
-}
-
-fn session_policy(text: &str) -> Result<(String, Policy), AwsError> {
-    if text.chars().count() > LONGEST_POLICY {
-        return Err(invalid(&format!("Member must have length less than or equal to {LONGEST_POLICY} at 'policy'")));
-    }
-    match Policy::from_text(text, false) {
-        Ok(policy) => Ok((text.to_owned(), policy)),
-        Err(error) => Err(AwsError::new(400, "MalformedPolicyDocument", error.to_string())),
-    }
-}
-
 fn packed_percent(policy: Option<&str>, tags: &BTreeMap<String, String>) -> Result<usize, AwsError> {
     // White space of a policy does not count.
     let policy = policy.and_then(|text| serde_json::from_str::<serde_json::Value>(text).ok());
@@ -269,27 +192,6 @@ fn new_session(role: Arc<Role>, name: String, expires: OffsetDateTime) -> Sessio
         policy: None,
         chained: false,
     }
-}
-
-/// `[\w+=,.@-]{2,64}`
-fn is_session_name(text: &str) -> bool {
-    (2..=64).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte))
-}
-
-/// Keys of 1 to 128 and values of up to 256 characters of `[\p{L}\p{Z}\p{N}_.:/=+\-@]`.
-fn is_tag(key: &str, value: &str) -> bool {
-    let plain =
-        |text: &str| text.chars().all(|sign| sign.is_alphanumeric() || sign == ' ' || "_.:/=+-@".contains(sign));
-    (1..=128).contains(&key.chars().count())
-        && value.chars().count() <= 256
-        && plain(key)
-        && plain(value)
-        && !key.to_ascii_lowercase().starts_with("aws:")
-}
-
-fn invalid(message: &str) -> AwsError {
-    AwsError::new(400, "ValidationError", message)
 }
 
 fn identity(caller: &Session) -> String {
@@ -335,6 +237,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::iam::Policy;
 
     const GATEWAY: &str = "arn:aws:iam::111122223333:role/gateway";
     const AUTO: &str = "arn:aws:iam::123456789012:role/auto";
