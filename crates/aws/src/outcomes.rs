@@ -29,7 +29,8 @@ pub struct Outcome {
     pub headers: Vec<(String, String)>,
     /// The body, masked.
     pub body: Bytes,
-    /// Why nothing was sent, or why it is unknown.
+    /// Why nothing was sent, or why it is unknown. For [`OutcomeKind::Answered`]: why the answer is
+    /// withheld; there are no headers and no body then, and the call was executed.
     pub reason: Option<String>,
     /// When.
     pub at: Timestamp,

@@ -52,7 +52,7 @@ impl Authority {
                 .text("attempt", attempt)
                 .ttl(now.plus(RETENTION))
                 .build();
-            let mut members = vec![self.put_member(item, "attribute_not_exists(pk)", None)?];
+            let mut members = vec![self.put_member(item, "attribute_not_exists(pk)", &[], None)?];
             for scope in scopes.keys() {
                 members.push(self.absence_member(scope)?);
             }

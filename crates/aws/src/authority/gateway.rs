@@ -199,9 +199,11 @@ impl Authority {
             .ttl(new.findable_until)
             .build();
         let mut match_values: Attributes = [(":now".to_owned(), time_value(now))].into();
-        let mut match_condition = "attribute_not_exists(pk) OR expires_at <= :now".to_owned();
+        let mut match_condition = VACANT.to_owned();
+        let mut match_names = vec!["expires_at"];
         if let Some(closed) = new.replaces {
-            match_condition.push_str(" OR request = :closed");
+            match_condition.push_str(" OR #request = :closed");
+            match_names.push("request");
             match_values.insert(":closed".to_owned(), AttributeValue::S(closed.to_string()));
         }
         let slot_item = ItemWriter::new(&Key::of(PENDING, request.agent.as_str(), &slot.to_string()))
@@ -211,13 +213,15 @@ impl Authority {
             .build();
         let slot_values: Attributes = [(":now".to_owned(), time_value(now))].into();
         Ok(vec![
-            self.put_member(request.write(), "attribute_not_exists(pk)", None)?,
-            self.put_member(match_item, &match_condition, Some(match_values))?,
-            self.put_member(slot_item, "attribute_not_exists(pk) OR expires_at <= :now", Some(slot_values))?,
+            self.put_member(request.write(), "attribute_not_exists(pk)", &[], None)?,
+            self.put_member(match_item, &match_condition, &match_names, Some(match_values))?,
+            self.put_member(slot_item, VACANT, &["expires_at"], Some(slot_values))?,
         ])
     }
 }
 
+/// Nothing is there, or nothing that still holds: TTL may be days late.
+const VACANT: &str = "attribute_not_exists(pk) OR #expires_at <= :now";
 /// The place of the match item in the transaction of [`Authority::opening`].
 const MATCH_MEMBER: usize = 1;
 

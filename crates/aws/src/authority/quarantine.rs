@@ -29,6 +29,11 @@ impl QuarantineScopes {
         Self(scopes.iter().map(|scope| Key::single(PREFIX, scope)).collect())
     }
 
+    /// Nowhere: for a claim that is put in order to refuse.
+    pub fn none() -> Self {
+        Self(Vec::new())
+    }
+
     pub(super) fn keys(&self) -> &[Key] {
         &self.0
     }

@@ -72,7 +72,7 @@ async fn a_request_opens_in_the_first_free_slot_all_or_nothing() {
     assert_eq!(puts.len(), 3);
     assert_eq!(puts[0]["ConditionExpression"], "attribute_not_exists(pk)");
     assert_eq!(puts[1]["Item"]["pk"]["S"], format!("MATCH#{}", request().match_digest));
-    assert_eq!(puts[1]["ConditionExpression"], "attribute_not_exists(pk) OR expires_at <= :now");
+    assert_eq!(puts[1]["ConditionExpression"], "attribute_not_exists(pk) OR #expires_at <= :now");
     assert_eq!((&puts[2]["Item"]["pk"]["S"], &puts[2]["Item"]["sk"]["S"]), (&json!("PEND#deployer"), &json!("1")));
     assert!(transaction["ClientRequestToken"].is_string(), "the SDK's own retries count as one");
 }
@@ -85,8 +85,10 @@ async fn a_closed_request_gives_its_match_to_the_next() {
     let new = NewRequest { replaces: Some(&closed), ..new(&stored) };
     authority(&server).open_request(&new, now()).await.unwrap();
     let put = server.received()[1].json()["TransactItems"][1]["Put"].clone();
-    assert_eq!(put["ConditionExpression"], "attribute_not_exists(pk) OR expires_at <= :now OR request = :closed");
+    assert_eq!(put["ConditionExpression"], "attribute_not_exists(pk) OR #expires_at <= :now OR #request = :closed");
     assert_eq!(put["ExpressionAttributeValues"][":closed"]["S"], closed.to_string());
+    // `request` is one of DynamoDB's reserved words.
+    assert_eq!(put["ExpressionAttributeNames"], json!({ "#expires_at": "expires_at", "#request": "request" }));
 }
 
 #[tokio::test]

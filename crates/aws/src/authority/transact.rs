@@ -1,5 +1,7 @@
 //! Transactions: several conditional puts and checks that hold all at once or not at all.
 
+use std::collections::HashMap;
+
 use aws_sdk_dynamodb::{
     operation::transact_write_items::TransactWriteItemsError,
     types::{ConditionCheck, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem},
@@ -56,13 +58,18 @@ impl Authority {
         Err(ServiceError::from_sdk(OPERATION, &error))
     }
 
+    /// A put under a condition. Conditions write attributes as `#name`, since DynamoDB reserves words
+    /// such as `request`; `names` are those that the condition uses.
     pub(super) fn put_member(
         &self,
         item: Attributes,
         condition: &str,
+        names: &[&str],
         values: Option<Attributes>,
     ) -> Result<TransactWriteItem, ServiceError> {
+        let names = names.iter().map(|name| (format!("#{name}"), (*name).to_owned())).collect::<HashMap<_, _>>();
         let put = Put::builder()
+            .set_expression_attribute_names((!names.is_empty()).then_some(names))
             .table_name(&self.table)
             .set_item(Some(item))
             .condition_expression(condition)

@@ -1,0 +1,182 @@
+use bytes::Bytes;
+use countersign_domain::{
+    AccountId, AgentId, Caller, RegionName, RequestId, Resource, SessionId, TargetName, Timestamp,
+};
+
+use super::*;
+
+fn target(regions: &[&str]) -> Target {
+    Target {
+        name: TargetName::new("sandbox").unwrap(),
+        account: AccountId::new("123456789012").unwrap(),
+        partition: "aws".into(),
+        regions: regions.iter().map(|name| RegionName::new(*name).unwrap()).collect(),
+        auto_role: "arn:aws:iam::123456789012:role/auto".into(),
+        approved_role: "arn:aws:iam::123456789012:role/approved".into(),
+        external_id: None,
+    }
+}
+
+struct Sent {
+    method: &'static str,
+    path: &'static str,
+    query: &'static str,
+    headers: Vec<(&'static str, &'static str)>,
+    body: &'static str,
+    service: &'static str,
+    region: &'static str,
+}
+
+fn create_role() -> Sent {
+    Sent {
+        method: "POST",
+        path: "/",
+        query: "",
+        headers: vec![("content-type", "application/x-www-form-urlencoded; charset=utf-8")],
+        body: "Action=CreateRole&Version=2010-05-08&RoleName=app&AssumeRolePolicyDocument=%7B%7D",
+        service: "iam",
+        region: "eu-central-1",
+    }
+}
+
+fn put_item() -> Sent {
+    Sent {
+        headers: vec![("content-type", "application/x-amz-json-1.0"), ("x-amz-target", "DynamoDB_20120810.PutItem")],
+        body: r#"{"TableName":"t","Item":{"k":{"S":"v"}}}"#,
+        service: "dynamodb",
+        ..create_role()
+    }
+}
+
+fn get_object() -> Sent {
+    Sent {
+        method: "GET",
+        path: "/bucket/a%20b/%C3%BC",
+        query: "x-id=GetObject",
+        headers: Vec::new(),
+        body: "",
+        service: "s3",
+        ..create_role()
+    }
+}
+
+fn understood(sent: &Sent, target: &Target) -> Result<Call, Refusal> {
+    let headers: Vec<_> = sent.headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let request = WireRequest {
+        method: sent.method,
+        path: sent.path,
+        query: sent.query,
+        headers: &headers,
+        body: Bytes::from_static(sent.body.as_bytes()),
+        signing_name: sent.service,
+        signing_region: sent.region,
+        host_prefix: "",
+        from_chunked: false,
+    };
+    understand(&request, target)
+}
+
+fn frozen(call: &Call, target: &Target) -> FrozenCall {
+    FrozenCall {
+        request_id: RequestId::from_random([7; 16]),
+        caller: Caller {
+            agent: AgentId::new("deployer").unwrap(),
+            groups: Default::default(),
+            owners: Default::default(),
+            session: SessionId::from_bits([3; 16]),
+            session_started: Timestamp::from_secs(0),
+            unverified_task: String::new(),
+            source_ip: String::new(),
+        },
+        target: target.name.clone(),
+        account: target.account.clone(),
+        region: RegionName::new(call.region.clone()).unwrap(),
+        signing_name: call.upstream.signing_name.clone(),
+        host: call.upstream.host.clone(),
+        outgoing: call.outgoing.clone(),
+        frozen_at: Timestamp::from_secs(1),
+        expires_at: Timestamp::from_secs(2),
+    }
+}
+
+#[test]
+fn a_request_becomes_a_call_with_its_permissions_and_its_place() {
+    let target = target(&["eu-central-1"]);
+    for (sent, name, host, action, arn) in [
+        (create_role(), "iam:CreateRole", "iam.amazonaws.com", "iam:CreateRole", "arn:aws:iam::123456789012:role/app"),
+        (
+            put_item(),
+            "dynamodb:PutItem",
+            "dynamodb.eu-central-1.amazonaws.com",
+            "dynamodb:PutItem",
+            "arn:aws:dynamodb:eu-central-1:123456789012:table/t",
+        ),
+        (get_object(), "s3:GetObject", "s3.eu-central-1.amazonaws.com", "s3:GetObject", "arn:aws:s3:::bucket/a b/ü"),
+    ] {
+        let call = understood(&sent, &target).unwrap();
+        assert_eq!(
+            (call.name().as_str(), call.upstream.host.as_str(), call.region.as_str()),
+            (name, host, "eu-central-1")
+        );
+        let permission = call.permissions.iter().find(|permission| permission.action == action).unwrap();
+        assert_eq!(permission.resource, Resource::Exact(arn.into()));
+    }
+}
+
+#[test]
+fn what_was_understood_once_is_understood_the_same_again() {
+    let target = target(&["eu-central-1", "eu-west-1"]);
+    for sent in [create_role(), put_item(), get_object()] {
+        let call = understood(&sent, &target).unwrap();
+        let again = reidentify(&frozen(&call, &target), &target).unwrap();
+        assert_eq!(
+            (again.name(), &again.parameters, &again.permissions),
+            (call.name(), &call.parameters, &call.permissions)
+        );
+        assert_eq!((&again.outgoing, &again.upstream, &again.region), (&call.outgoing, &call.upstream, &call.region));
+    }
+}
+
+#[test]
+fn whatever_is_forged_beside_the_bytes_is_found() {
+    let target = target(&["eu-central-1", "eu-west-1"]);
+    let call = understood(&put_item(), &target).unwrap();
+    let forge: [fn(&mut FrozenCall); 8] = [
+        |frozen| frozen.host = "dynamodb.eu-central-1.amazonaws.com.evil.example".into(),
+        |frozen| frozen.region = RegionName::new("eu-west-1").unwrap(),
+        |frozen| frozen.region = RegionName::new("us-east-1").unwrap(),
+        |frozen| frozen.signing_name = "dax".into(),
+        |frozen| frozen.account = AccountId::new("999999999999").unwrap(),
+        |frozen| frozen.target = TargetName::new("production").unwrap(),
+        |frozen| frozen.outgoing.headers.push(("x-amz-security-token".into(), "mine".into())),
+        |frozen| frozen.outgoing.body = Bytes::from_static(br#"{ "TableName":"t","Item":{"k":{"S":"v"}}}"#),
+    ];
+    for (number, forge) in forge.into_iter().enumerate() {
+        let mut forged = frozen(&call, &target);
+        forge(&mut forged);
+        assert!(reidentify(&forged, &target).is_err(), "forgery {number}");
+    }
+    // Another call with the same host is another call: its digest differs, not its right to exist.
+    let mut other = frozen(&call, &target);
+    other.outgoing.body = Bytes::from_static(br#"{"TableName":"u","Item":{"k":{"S":"v"}}}"#);
+    assert_ne!(FrozenCall::digest_of(&other.encode()), FrozenCall::digest_of(&frozen(&call, &target).encode()));
+}
+
+#[test]
+fn a_target_holds_its_regions() {
+    let outside = Sent { region: "us-east-1", ..put_item() };
+    assert_eq!(understood(&outside, &target(&["eu-central-1"])).unwrap_err().reason(), "Region");
+    let global = Sent { region: "us-east-1", ..create_role() };
+    assert_eq!(understood(&global, &target(&["eu-central-1"])).unwrap().region, "eu-central-1");
+}
+
+#[test]
+fn what_aws_takes_from_anybody_is_not_forwarded() {
+    let login = Sent {
+        body: "Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleArn=arn%3Aaws%3Aiam%3A%3A123456789012%3Arole%2Fr\
+               &RoleSessionName=name&WebIdentityToken=token",
+        service: "sts",
+        ..create_role()
+    };
+    assert_eq!(understood(&login, &target(&["eu-central-1"])).unwrap_err().reason(), "UnsignedOperation");
+}

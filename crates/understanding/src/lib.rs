@@ -1,0 +1,18 @@
+//! A signed request becomes a [`Call`]: what it does, to what, with which permissions, where it goes.
+//!
+//! The gateway understands what an agent sent; approvals and executor understand the frozen call
+//! again, by the same rules, and refuse it unless it comes out the same.
+
+mod answer;
+mod call;
+mod facts;
+mod record;
+mod refusal;
+mod region;
+mod sensitive;
+
+pub use answer::{MaskedAnswer, WithheldAnswer, mask_answer};
+pub use call::{reidentify, understand};
+pub use facts::{Shown, facts_hash};
+pub use record::{call_record, shown_parameters};
+pub use refusal::Refusal;
