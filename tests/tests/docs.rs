@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use countersign_policy::Bundle;
-use countersign_tests::stack::root;
+use countersign_tests::stack::{root, xtask};
 use markdown::{Block, Document, anchor_of};
 
 /// The blocks that need a running stack. The end-to-end tests run each as it stands in the documents; the others are
@@ -52,15 +52,9 @@ fn blocks(languages: &[&str]) -> Result<Vec<Block>> {
     Ok(all.filter(|block| languages.contains(&block.language.as_str())).collect())
 }
 
-fn xtask_help(arguments: &[&str]) -> Result<String> {
-    let output = Command::new(env!("CARGO"))
-        .arg("xtask")
-        .args(arguments)
-        .arg("--help")
-        .current_dir(root())
-        .stderr(Stdio::inherit())
-        .output()?;
-    ensure!(output.status.success(), "`cargo xtask {} --help` failed", arguments.join(" "));
+fn xtask_help(task: &str) -> Result<String> {
+    let output = xtask().args([task, "--help"]).stderr(Stdio::inherit()).output()?;
+    ensure!(output.status.success(), "`cargo xtask {task} --help` failed");
     Ok(String::from_utf8(output.stdout)?)
 }
 
@@ -85,7 +79,7 @@ fn every_command_of_ours_exists_with_its_options() -> Result<()> {
             let Some((task, options)) = words.split_first() else { continue };
             let place = format!("{}: `cargo xtask {}`", document.path, words.join(" "));
             if !help.contains_key(task) {
-                help.insert(task.clone(), xtask_help(&[task]).with_context(|| place.clone())?);
+                help.insert(task.clone(), xtask_help(task).with_context(|| place.clone())?);
             }
             let known = help.get(task).context("no help")?;
             for option in options.iter().take_while(|word| *word != "--").filter(|word| word.starts_with("--")) {
@@ -282,6 +276,49 @@ fn every_setting_is_documented() -> Result<()> {
         let told = first_column(after.split("\n### ").next().unwrap_or_default());
         let declared = fields_of(&source, structure)?;
         ensure!(told == declared, "docs/policy.md has {told:?} in {title}, and `{structure}` is {declared:?}");
+    }
+    Ok(())
+}
+
+/// The text of the item of `source` that begins with `head`, up to a line that closes it at its own depth.
+fn item<'a>(source: &'a str, head: &str) -> Result<&'a str> {
+    let start = source.find(head).with_context(|| format!("there is no `{head}`"))?;
+    let line = source.get(..start).and_then(|before| before.rsplit('\n').next()).unwrap_or_default();
+    let depth = " ".repeat(line.len() - line.trim_start().len());
+    let rest = source.get(start..).unwrap_or_default();
+    let end = [format!("\n{depth}}}\n"), format!("\n{depth}];\n"), "];\n".to_owned()];
+    let length = end.iter().filter_map(|end| rest.find(end.as_str())).min().unwrap_or(rest.len());
+    rest.get(..length).context("the item cannot be cut out")
+}
+
+/// The string literals of a piece of code, comments aside.
+fn literals(code: &str) -> BTreeSet<String> {
+    let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+    lines.flat_map(|line| line.split('"').skip(1).step_by(2)).map(str::to_owned).collect()
+}
+
+/// Stable names that people and scripts meet, and the document that explains each.
+#[test]
+fn every_name_that_is_told_is_explained() -> Result<()> {
+    let read = |path: &str| fs::read_to_string(root().join(path)).with_context(|| path.to_owned());
+    for (source, head, document) in [
+        ("functions/gateway/src/denial.rs", "fn code(", "docs/agents.md"),
+        ("functions/approvals/src/problem.rs", "fn name(", "docs/approvers.md"),
+        ("crates/domain/src/request.rs", "fn as_str(", "docs/agents.md"),
+        ("crates/policy/src/annotation.rs", "const KNOWN", "docs/policy.md"),
+        ("crates/policy/src/vocabulary.rs", "const RESOURCE_ATTRIBUTES", "docs/policy.md"),
+        ("crates/policy/src/vocabulary.rs", "fn class_group(", "docs/policy.md"),
+    ] {
+        let names = literals(item(&read(source)?, head)?);
+        ensure!(names.len() > 3, "{source}: `{head}` cannot be read: {names:?}");
+        let text = read(document)?;
+        let is_told = |name: &String| {
+            [format!("`{name}`"), format!(".{name}`"), format!("`.{name}`"), format!("\"{name}\"")]
+                .iter()
+                .any(|form| text.contains(form.as_str()))
+        };
+        let missing: Vec<_> = names.iter().filter(|name| !is_told(name)).collect();
+        ensure!(missing.is_empty(), "{document} does not explain {missing:?} of {source}");
     }
     Ok(())
 }
