@@ -313,7 +313,7 @@ fn every_name_that_is_told_is_explained() -> Result<()> {
         ensure!(names.len() > 3, "{source}: `{head}` cannot be read: {names:?}");
         let text = read(document)?;
         let is_told = |name: &String| {
-            [format!("`{name}`"), format!(".{name}`"), format!("`.{name}`"), format!("\"{name}\"")]
+            [format!("`{name}`"), format!("`@{name}`"), format!(".{name}`"), format!("\"{name}\"")]
                 .iter()
                 .any(|form| text.contains(form.as_str()))
         };
