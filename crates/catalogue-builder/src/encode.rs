@@ -76,7 +76,7 @@ pub fn blob(
     version: &str,
     partitions: &[Partition],
     services: &[PackedService],
-    others: impl Fn(&str) -> Vec<Text>,
+    others: impl Fn(&ServiceModel) -> Vec<Text>,
 ) -> Vec<u8> {
     let mut writer = Writer::default();
     writer.bytes.extend_from_slice(MAGIC);
@@ -89,7 +89,7 @@ pub fn blob(
     writer.many(services, |writer, service| {
         writer.inline_text(service.model.id);
         writer.inline_text(service.model.signing_name);
-        writer.many(&others(service.model.id), |writer, name| writer.inline_text(name));
+        writer.many(&others(&service.model), |writer, name| writer.inline_text(name));
         writer.inline_text(service.model.full_name);
         writer.number(service.model.operations.len());
         writer.number(service.frame.len());

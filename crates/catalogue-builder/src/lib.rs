@@ -11,6 +11,8 @@ pub mod source;
 
 use std::path::Path;
 
+use countersign_catalogue::model::ServiceModel;
+
 /// Why a blob could not be built.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
@@ -87,12 +89,13 @@ pub struct Built {
 pub fn build(data: &Path, version: &str) -> Result<Built, BuildError> {
     let models = models::Models::new(data);
     let partitions = models.partitions()?;
+    let all_endpoints = models.endpoints()?;
     let mut supplement = sensitive::Supplement::read()?;
     let mut services = Vec::new();
     for id in models.services()? {
         let (model, rules) = models.service(&id)?;
         let reader = models::ServiceReader::new(&id, &model, &mut supplement);
-        services.push(encode::pack(reader.read(&rules, &partitions)?)?);
+        services.push(encode::pack(reader.read(&rules, &partitions, &all_endpoints)?)?);
     }
     supplement.check()?;
     let blob = encode::blob(version, &endpoints::partitions(&partitions), &services, other_signing_names);
@@ -100,12 +103,17 @@ pub fn build(data: &Path, version: &str) -> Result<Built, BuildError> {
     Ok(Built { blob, services: services.len(), operations })
 }
 
-/// Signing names that clients use for a service by its endpoint rules, besides its own.
-fn other_signing_names(service: &str) -> Vec<&'static str> {
-    match service {
-        // Directory buckets and Object Lambda.
-        "s3" => vec!["s3express", "s3-object-lambda", "s3-outposts"],
-        "s3control" => vec!["s3express", "s3-outposts"],
-        _ => Vec::new(),
+/// Signing names that clients use for a service, besides its own: those of its endpoint rules, and
+/// those that S3 clients derive from a bucket's name.
+fn other_signing_names(service: &ServiceModel) -> Vec<&'static str> {
+    let tables = service.endpoints.iter().flat_map(|table| &table.partitions);
+    let endpoints = tables.flat_map(|entry| entry.default.iter().chain(entry.exceptions.iter().map(|(_, one)| one)));
+    let mut names: Vec<&'static str> = endpoints.map(|endpoint| endpoint.signing_name).collect();
+    if matches!(service.id, "s3" | "s3control") {
+        names.extend(["s3express", "s3-outposts"]);
     }
+    names.retain(|name| !name.is_empty() && *name != service.signing_name);
+    names.sort_unstable();
+    names.dedup();
+    names
 }

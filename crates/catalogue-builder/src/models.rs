@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use countersign_catalogue::model::{
-    Location, Member, MemberTraits, ModelledError, Namespace, Operation, OperationTraits, Partition, SCALARS,
+    EndpointTable, Location, Member, MemberTraits, ModelledError, Namespace, Operation, OperationTraits, Partition, SCALARS,
     ServiceModel, Shape, Signing, Structure, Text, TimeFormat,
 };
 use countersign_domain::Protocol;
@@ -28,6 +28,14 @@ impl Models {
     /// The models in `directory`, which holds `partitions.json` and a directory for each service.
     pub fn new(directory: impl Into<PathBuf>) -> Self {
         Self { directory: directory.into() }
+    }
+
+    /// `endpoints.json`, which the endpoint rules have replaced but for one thing.
+    ///
+    /// # Errors
+    /// [`BuildError`] when it cannot be read.
+    pub fn endpoints(&self) -> Result<Value, BuildError> {
+        read_json(&self.directory.join("endpoints.json"))
     }
 
     /// `partitions.json`.
@@ -107,21 +115,22 @@ impl<'a> ServiceReader<'a> {
     ///
     /// # Errors
     /// [`BuildError`] when the model holds something that is not known here.
-    pub fn read(mut self, rule_set: &Value, partitions: &Value) -> Result<ServiceModel, BuildError> {
+    pub fn read(mut self, rule_set: &Value, partitions: &Value, all_endpoints: &Value) -> Result<ServiceModel, BuildError> {
         let places: Vec<Partition> = endpoints::partitions(partitions);
         let rules = Rules::new(rule_set, partitions);
         let metadata = &self.model["metadata"];
         let text = |name: &str| metadata[name].as_str().unwrap_or_default();
 
+        let scopes = endpoints::global_scopes(all_endpoints, text("endpointPrefix"));
         let mut tables: Vec<(Text, _)> = Vec::new();
         let mut operations = Vec::new();
         for (name, operation) in sorted(&self.model["operations"]) {
-            let context = endpoints::static_context(operation);
+            let context = endpoints::static_context(self.model, operation);
             let key = endpoints::context_key(&context);
             let place = match tables.iter().position(|(known, _)| *known == key) {
                 Some(place) => place,
                 None => {
-                    tables.push((key, endpoints::table(&rules, &places, &context)?));
+                    tables.push((key, endpoints::table(&rules, &places, &context, &scopes)?));
                     tables.len() - 1
                 }
             };
@@ -141,6 +150,8 @@ impl<'a> ServiceReader<'a> {
             query_compatible: metadata.get("awsQueryCompatible").is_some(),
             signing: match text("signatureVersion") {
                 "v4" | "s3" | "s3v4" => Signing::SigV4,
+                // Import/Export says v2, and its endpoint rules name SigV4.
+                "v2" if tables.iter().any(|(_, table)| names_signer(table)) => Signing::SigV4,
                 "v2" => Signing::SigV2,
                 "bearer" => Signing::Bearer,
                 other => return Err(self.unknown(&format!("signature version `{other}`"))),
@@ -385,6 +396,12 @@ impl<'a> ServiceReader<'a> {
             self.namespaces.len() - 1
         }))
     }
+}
+
+/// Whether the endpoint rules name whom to sign for.
+fn names_signer(table: &EndpointTable) -> bool {
+    let defaults = table.partitions.iter().filter_map(|partition| partition.default.as_ref());
+    defaults.into_iter().any(|endpoint| !endpoint.signing_name.is_empty())
 }
 
 /// The shape of a type that has no parts.

@@ -121,3 +121,18 @@ pub(crate) fn single<'h>(headers: &'h [(String, String)], name: &str) -> Result<
     }
     Ok(first)
 }
+
+/// The content encoding of the body, without the aws-chunked framing if that is gone.
+///
+/// # Errors
+/// [`Refusal::ContentEncoding`] when the framing is named and was not there,
+/// [`Refusal::DuplicateHeader`].
+pub(crate) fn content_encoding(headers: &[(String, String)], from_chunked: bool) -> Result<String, Refusal> {
+    let stated = single(headers, "content-encoding")?.unwrap_or_default();
+    let codings: Vec<&str> = stated.split(',').map(str::trim).filter(|coding| !coding.is_empty()).collect();
+    if codings.contains(&"aws-chunked") && !from_chunked {
+        return Err(Refusal::ContentEncoding { encoding: "aws-chunked".to_owned() });
+    }
+    let rest: Vec<&str> = codings.into_iter().filter(|coding| *coding != "aws-chunked").collect();
+    Ok(rest.join(",").chars().take(256).collect())
+}

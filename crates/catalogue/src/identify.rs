@@ -23,6 +23,8 @@ pub(crate) struct Candidate<'c> {
     pub(crate) query: Vec<(String, String)>,
     /// The form without `Action` and `Version`.
     pub(crate) form: Vec<(String, String)>,
+    /// Whether the body is the query, as a form.
+    pub(crate) body_is_query: bool,
 }
 
 impl Candidate<'_> {
@@ -84,7 +86,7 @@ impl<'c> Sought<'c, '_> {
     }
 
     fn candidate(&self, service: &'c Service, operation: &'c Operation, protocol: Protocol) -> Candidate<'c> {
-        Candidate { service, operation, protocol, labels: Vec::new(), query: Vec::new(), form: Vec::new() }
+        Candidate { service, operation, protocol, labels: Vec::new(), query: Vec::new(), form: Vec::new(), body_is_query: false }
     }
 
     /// Refuses whatever an RPC protocol has no use for.
@@ -148,8 +150,18 @@ impl<'c> Sought<'c, '_> {
         self.speaking(Protocol::Query).next().is_some() || self.speaking(Protocol::Ec2).next().is_some()
     }
 
+    /// botocore and the CLI send one operation of the model, a GET, as a POST with the query as a
+    /// form: searches are longer than a URL may be.
+    fn is_posted_search(&self) -> bool {
+        let is_domain = |service: &&Service| service.model().id == "cloudsearchdomain";
+        self.request.method == "POST" && self.request.path == "/2013-01-01/search" && self.services.iter().any(is_domain)
+    }
+
     /// Whether the request is a form, or a GET with `Action` in the query.
     fn is_form(&self, content_type: &str) -> bool {
+        if self.is_posted_search() {
+            return false;
+        }
         let media_type = content_type.split(';').next().unwrap_or_default().trim();
         media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded")
             || self.query.iter().any(|(name, _)| name == "Action")
@@ -200,8 +212,11 @@ impl<'c> Sought<'c, '_> {
     }
 
     fn by_path(&self) -> Result<Vec<Candidate<'c>>, Refusal> {
-        let path = self.effective_path();
-        let parts = segments(&path).ok_or(Refusal::BadTarget { problem: "the path is not percent-encoded UTF-8" })?;
+        let not_text = Refusal::BadTarget { problem: "the path is not percent-encoded UTF-8" };
+        let with_bucket = self.path_with_bucket();
+        let plain_parts = segments(self.request.path).ok_or_else(|| not_text.clone())?;
+        let bucket_parts = segments(&with_bucket).ok_or(not_text)?;
+        let query = if self.is_posted_search() { self.query_in_body()? } else { self.query.clone() };
         let mut candidates = Vec::new();
         for protocol in [Protocol::RestJson, Protocol::RestXml] {
             for service in self.speaking(protocol) {
@@ -209,10 +224,16 @@ impl<'c> Sought<'c, '_> {
                     if !self.method_fits(service, operation) {
                         continue;
                     }
-                    let parts = path_for(service, template, &parts);
+                    let parts = if service.model().id == "s3" {
+                        without_last_slash(template, &bucket_parts)
+                    } else {
+                        &plain_parts
+                    };
                     let Some(labels) = template.matches(parts) else { continue };
-                    let Some(query) = self.without_literals(template) else { continue };
-                    let candidate = Candidate { labels, query, ..self.candidate(service, operation, protocol) };
+                    let Some(query) = without_literals(&query, template) else { continue };
+                    let body_is_query = self.is_posted_search();
+                    let plain = self.candidate(service, operation, protocol);
+                    let candidate = Candidate { labels, query, body_is_query, ..plain };
                     candidates.push((template.rank(), template.literals.len(), candidate));
                 }
             }
@@ -220,16 +241,19 @@ impl<'c> Sought<'c, '_> {
         if candidates.is_empty() {
             return Err(self.unknown(format!("{} {}", self.request.method, self.request.path)));
         }
-        check_segments(&parts, candidates.iter().any(|(_, _, candidate)| candidate.service.model().id == "s3"))?;
+        if candidates.iter().any(|(_, _, candidate)| candidate.service.model().id == "s3") {
+            check_segments(&bucket_parts, true)?;
+        } else {
+            check_segments(&plain_parts, false)?;
+        }
         self.narrow(candidates)
     }
 
     /// The path with the bucket of a virtual host in front.
-    fn effective_path(&self) -> String {
-        let is_s3 = self.services.iter().any(|service| service.model().id == "s3");
+    fn path_with_bucket(&self) -> String {
         let bucket = self.request.host_prefix;
         // Object Lambda has its route in front of the host, not a bucket.
-        if !is_s3 || bucket.is_empty() || self.request.signing_name == "s3-object-lambda" {
+        if bucket.is_empty() || self.request.signing_name == "s3-object-lambda" {
             return self.request.path.to_owned();
         }
         let rest = if self.request.path == "/" { "" } else { self.request.path };
@@ -237,22 +261,18 @@ impl<'c> Sought<'c, '_> {
     }
 
     fn method_fits(&self, service: &Service, operation: &Operation) -> bool {
+        if self.is_posted_search() {
+            return service.model().id == "cloudsearchdomain" && operation.name == "Search";
+        }
         operation.method == self.request.method
-            // botocore and the CLI send this one as a POST, with the query as a form.
-            || (self.request.method == "POST" && service.model().id == "cloudsearchdomain" && operation.name == "Search")
     }
 
-    /// The query without the literals of the template and `x-id`, if all literals are there.
-    fn without_literals(&self, template: &Template) -> Option<Vec<(String, String)>> {
-        let mut query = self.query.clone();
-        for (name, value) in &template.literals {
-            let place = query.iter().position(|(key, text)| key == name && text == value)?;
-            query.remove(place);
-            if query.iter().any(|(key, _)| key == name) {
-                return None;
-            }
+    fn query_in_body(&self) -> Result<Vec<(String, String)>, Refusal> {
+        if !self.query.is_empty() {
+            return Err(Refusal::Contradiction { what: "the query is in the URL and in the form".to_owned() });
         }
-        Some(query)
+        let text = std::str::from_utf8(&self.request.body).map_err(|_| Refusal::BadText { place: "the form" })?;
+        form::pairs(text, "the form").map_err(|fault| fault.refusal("", self.catalogue.version()))
     }
 
     /// The candidates that the query and the headers leave, the most specific only.
@@ -319,19 +339,28 @@ impl<'c> Sought<'c, '_> {
     }
 }
 
+/// The query without the literals of the template, if all are there, once.
+fn without_literals(query: &[(String, String)], template: &Template) -> Option<Vec<(String, String)>> {
+    let mut rest = query.to_vec();
+    for (name, value) in &template.literals {
+        let place = rest.iter().position(|(key, text)| key == name && text == value)?;
+        rest.remove(place);
+        if rest.iter().any(|(key, _)| key == name) {
+            return None;
+        }
+    }
+    Some(rest)
+}
+
 fn required_members<'a>(candidate: &'a Candidate<'_>) -> impl Iterator<Item = &'a Member> {
     let of = |location| candidate.service.input_members(candidate.operation, location);
     of(Location::Query).chain(of(Location::Header)).filter(|member| member.traits.has(MemberTraits::REQUIRED))
 }
 
-/// The path to be matched: S3 takes a bucket with a slash at its end for the bucket.
-fn path_for<'p, 'a>(service: &Service, template: &Template, parts: &'p [PathSegment<'a>]) -> &'p [PathSegment<'a>] {
+/// S3 takes a bucket with a slash at its end for the bucket.
+fn without_last_slash<'p, 'a>(template: &Template, parts: &'p [PathSegment<'a>]) -> &'p [PathSegment<'a>] {
     match parts.split_last() {
-        Some((last, rest))
-            if service.model().id == "s3" && rest.len() == 1 && last.raw.is_empty() && template.segments.len() == 1 =>
-        {
-            rest
-        }
+        Some((last, rest)) if rest.len() == 1 && last.raw.is_empty() && template.segments.len() == 1 => rest,
         _ => parts,
     }
 }

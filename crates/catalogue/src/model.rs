@@ -340,7 +340,7 @@ pub struct PartitionEndpoints {
 /// A host with its credential scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Endpoint {
-    /// The host; `{r}` stands for the region.
+    /// The host; `{r}` stands for the region, any other name in braces for a member of the input.
     pub host: Text,
     /// The signing name, or empty for the service's.
     pub signing_name: Text,

@@ -117,11 +117,14 @@ fn read_header(service: &ServiceModel, member: &Member, parts: &Parts<'_>) -> Re
     if name == "content-length" {
         return Ok(None);
     }
+    let without_framing;
     if name == "content-encoding" && parts.from_chunked {
-        text = text.strip_prefix("aws-chunked").map_or(text, |rest| rest.trim_start_matches(','));
-        if text.trim().is_empty() {
+        let codings = text.split(',').map(str::trim).filter(|coding| !coding.is_empty() && *coding != "aws-chunked");
+        without_framing = codings.collect::<Vec<_>>().join(",");
+        if without_framing.is_empty() {
             return Ok(None);
         }
+        text = &without_framing;
     }
     let text = text.trim();
     if member.traits.has(MemberTraits::JSON_VALUE) {

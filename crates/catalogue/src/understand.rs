@@ -81,19 +81,15 @@ impl Catalogue {
         input: Option<&Structure>,
         request: &WireRequest<'_>,
     ) -> Result<Bytes, Refusal> {
-        let encoding = headers::single(request.headers, "content-encoding")?.unwrap_or_default();
-        let declared =
-            input.is_some_and(|input| input.members.iter().any(|member| headers::declares(member, "content-encoding")));
-        let encoding = match encoding.strip_prefix("aws-chunked") {
-            Some(rest) if request.from_chunked => rest.trim_start_matches(',').trim(),
-            _ => encoding.trim(),
-        };
-        match encoding {
+        let encoding = headers::content_encoding(request.headers, request.from_chunked)?;
+        let declared = input
+            .is_some_and(|input| input.members.iter().any(|member| headers::declares(member, "content-encoding")));
+        match encoding.as_str() {
             "" | "identity" => Ok(request.body.clone()),
             // The encoding is the stored object's, and the bytes are the caller's.
             _ if declared => Ok(request.body.clone()),
             "gzip" if candidate.operation.traits.has(OperationTraits::COMPRESSION) => inflate::gzip(&request.body),
-            other => Err(Refusal::ContentEncoding { encoding: other.chars().take(64).collect() }),
+            _ => Err(Refusal::ContentEncoding { encoding }),
         }
     }
 
@@ -163,7 +159,7 @@ fn parameters(
                 labels: &candidate.labels,
                 query: &candidate.query,
                 headers: request.headers,
-                body,
+                body: if candidate.body_is_query { &NO_BYTES } else { body },
                 from_chunked: request.from_chunked,
             };
             rest_read::read(service, candidate.operation, input.unwrap_or(&NO_MEMBERS), &parts)
@@ -171,6 +167,7 @@ fn parameters(
     }
 }
 
+static NO_BYTES: Bytes = Bytes::new();
 static NO_MEMBERS: Structure = Structure { members: Vec::new(), payload: None, event_stream: false, union: false };
 
 /// The labels in front of the base host are those of the operation, or none: clients can be told

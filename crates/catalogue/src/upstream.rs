@@ -28,7 +28,9 @@ impl Catalogue {
         if endpoint.sigv4a {
             return Err(Refusal::UnsupportedSigning { operation: name(), scheme: "SigV4a" });
         }
-        let host = endpoint.host.replace("{r}", region);
+        let host = filled(&endpoint.host.replace("{r}", region), |name| {
+            parameters.get(name).and_then(Value::as_text).map(str::to_owned)
+        })?;
         let prefix = host_prefix(service, operation, parameters)?;
         let or = |given: &str, usual: &str| if given.is_empty() { usual.to_owned() } else { given.to_owned() };
         Ok(Upstream {
@@ -78,24 +80,29 @@ pub(crate) fn has_region(partition: &Partition, region: &str) -> bool {
 
 /// The host prefix of the operation with the parameters filled in, with its final dot if it has one.
 pub(crate) fn host_prefix(service: &Service, operation: &Operation, parameters: &Value) -> Result<String, Refusal> {
-    let mut prefix = String::new();
-    let mut rest = operation.host_prefix;
+    let input = service.input(operation).ok().flatten();
+    filled(operation.host_prefix, |name| {
+        let member = input.and_then(|input| input.member(name)).filter(|m| m.traits.has(MemberTraits::HOST_LABEL))?;
+        parameters.get(member.name).and_then(Value::as_text).map(str::to_owned)
+    })
+}
+
+/// A part of a host with `{Member}` filled in, each value one DNS label.
+fn filled(template: &str, value_of: impl Fn(&str) -> Option<String>) -> Result<String, Refusal> {
+    let mut out = String::new();
+    let mut rest = template;
     while let Some((before, after)) = rest.split_once('{') {
-        prefix.push_str(before);
-        let (name, after) = after.split_once('}').ok_or(Refusal::DamagedCatalogue { what: "an open host prefix" })?;
-        let input = service.input(operation).ok().flatten();
-        let member = input.and_then(|input| input.member(name)).filter(|m| m.traits.has(MemberTraits::HOST_LABEL));
-        let member = member.ok_or(Refusal::DamagedCatalogue { what: "a host label has no member" })?;
-        let value = parameters.get(member.name).and_then(Value::as_text);
-        let value = value.ok_or_else(|| Refusal::MissingMember { path: member.name.to_owned() })?;
-        if !is_host_label(value) {
-            return Err(Refusal::BadHostLabel { path: member.name.to_owned() });
+        out.push_str(before);
+        let (name, after) = after.split_once('}').ok_or(Refusal::DamagedCatalogue { what: "an open host template" })?;
+        let value = value_of(name).ok_or_else(|| Refusal::MissingMember { path: name.to_owned() })?;
+        if !is_host_label(&value) {
+            return Err(Refusal::BadHostLabel { path: name.to_owned() });
         }
-        prefix.push_str(value);
+        out.push_str(&value);
         rest = after;
     }
-    prefix.push_str(rest);
-    Ok(prefix)
+    out.push_str(rest);
+    Ok(out)
 }
 
 /// One DNS label (RFC 1123): no dot, so that a value can never reach into another domain.
