@@ -158,8 +158,8 @@ async fn up(up: Up) -> Result<(), StackError> {
     let mut terminated = signal(SignalKind::terminate()).map_err(StackError::io("listening for signals"))?;
     let stack = tokio::select! {
         stack = Stack::start(&config) => stack?,
-        _ = interrupted.recv() => return Ok(()),
-        _ = terminated.recv() => return Ok(()),
+        _ = interrupted.recv() => return given_up("SIGINT"),
+        _ = terminated.recv() => return given_up("SIGTERM"),
     };
     tell(&mut std::io::stdout(), &stack.line());
     let broken = tokio::select! {
@@ -195,6 +195,11 @@ async fn token(token: Token) -> Result<(), StackError> {
     let answer: Value = serde_json::from_str(&body).map_err(|error| StackError::Usage(error.to_string()))?;
     tell(&mut std::io::stdout(), answer.get("token").and_then(Value::as_str).unwrap_or_default());
     Ok(())
+}
+
+/// A signal came before the stack was ready: whoever waits for its line must learn why none comes.
+fn given_up(signal: &str) -> Result<(), StackError> {
+    Err(StackError::Usage(format!("{signal} while starting")))
 }
 
 /// Logs to stderr and to a file in the state folder.

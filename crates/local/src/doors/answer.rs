@@ -71,7 +71,7 @@ fn body(members: &Map<String, Value>) -> Result<Bytes, &'static str> {
     }
 }
 
-/// The single-valued headers, and those of `multiValueHeaders` joined as an HTTP API does.
+/// The headers of the result. Format 2.0 knows no `multiValueHeaders`.
 fn pairs(members: &Map<String, Value>, name: &str) -> Result<Vec<(String, String)>, &'static str> {
     let Some(headers) = members.get(name).filter(|headers| !headers.is_null()) else { return Ok(Vec::new()) };
     headers
