@@ -9,6 +9,7 @@ use crate::{
     builtin::Protected,
     error::{BundleError, Problems},
     index::Index,
+    panel::Panels,
     rule::{self, Rule},
     settings_file::{self, SETTINGS_FILE},
     source,
@@ -28,6 +29,7 @@ struct Inner {
     hash: Digest,
     names: EntityNames,
     authorizer: Authorizer,
+    panels: Panels,
 }
 
 /// The name and digest of a file of rules.
@@ -98,7 +100,16 @@ impl Bundle {
         });
         let inner = settings.map(|(settings, names, protected, hash)| {
             let index = Index::new(&rules);
-            Inner { rules, index, settings, protected, hash, names, authorizer: Authorizer::new() }
+            Inner {
+                rules,
+                index,
+                settings,
+                protected,
+                hash,
+                names,
+                authorizer: Authorizer::new(),
+                panels: Panels::default(),
+            }
         });
         problems.or_else(inner).map(|inner| Self(Arc::new(inner)))
     }
@@ -132,6 +143,10 @@ impl Bundle {
 
     pub(crate) fn protected(&self) -> &Protected {
         &self.0.protected
+    }
+
+    pub(crate) fn panels(&self) -> &Panels {
+        &self.0.panels
     }
 
     pub(crate) fn authorizer(&self) -> &Authorizer {

@@ -1,9 +1,8 @@
 //! The decision: candidates by the index, evaluation by Cedar, and the lattice over what matched.
 
-use cedar_policy::{Authorizer, PolicySet};
-use countersign_domain::{
-    Call, Decision, Obligations, Permission, Resource, RuleHit, obligations::MAX_APPROVAL_GROUPS,
-};
+use std::sync::Arc;
+
+use countersign_domain::{Call, Decision, Obligations, Permission, RuleHit, obligations::MAX_APPROVAL_GROUPS};
 
 use crate::{
     annotation::Kind,
@@ -11,24 +10,12 @@ use crate::{
     bundle::Bundle,
     facts::Facts,
     index::Lookup,
+    panel::{Outcome, Panel},
     rule::Rule,
-    scene::{Scene, Stage},
+    scene::Scene,
     verdict::{PermissionVerdict, Verdict},
-    vocabulary::{ContextMembers, EntityKind},
+    vocabulary::EntityKind,
 };
-
-/// How a rule turned out for one permission.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// It matches.
-    Matches,
-    /// It does not, whatever the resource is.
-    Fails,
-    /// The resource may be any, and for some it matches or cannot be evaluated.
-    MayMatch,
-    /// It could not be evaluated.
-    Errs(String),
-}
 
 /// What the rules said about one permission.
 #[derive(Clone, Default)]
@@ -93,32 +80,33 @@ impl Bundle {
     }
 
     /// The rules whose heads may match.
-    pub(crate) fn candidates<'a>(&'a self, scene: &Scene<'_>, permission: &Permission) -> Vec<&'a Rule> {
+    fn candidates(&self, scene: &Scene<'_>, permission: &Permission) -> Result<Arc<Panel>, String> {
         let actions = Scene::action_names(permission);
         let actions = actions.iter().map(|name| (EntityKind::Action, name.as_str())).collect();
         let lookup = Lookup { actions, ..scene.lookup(permission) };
-        self.index().candidates(&lookup).into_iter().filter_map(|place| self.rule(place)).collect()
+        let places = self.index().candidates(&lookup);
+        self.panels().get(places, permission.resource.exact().is_some(), |place| self.rule(place))
     }
 
     /// What live rules say, and what shadow rules say.
     fn tally<'a>(&'a self, scene: &Scene<'_>, permission: &Permission) -> (Tally<'a>, Tally<'a>) {
-        let candidates = self.candidates(scene, permission);
         let (mut live, mut shadow) = (Tally::default(), Tally::default());
-        if candidates.is_empty() {
-            return (live, shadow);
-        }
-        let members = candidates.iter().fold(ContextMembers::default(), |all, rule| all.union(rule.members));
-        let stage = match scene.stage(permission, members) {
-            Ok(stage) => stage,
-            Err(error) => {
-                live.errors.push(RuleHit { rule: "built-in/evaluation".to_owned(), reason: error });
-                return (live, shadow);
+        let outcomes = self.candidates(scene, permission).and_then(|panel| {
+            if panel.places().is_empty() {
+                return Ok((panel, Vec::new()));
             }
-        };
-        for rule in candidates {
-            let outcome = evaluate(self.authorizer(), rule, &stage, permission);
-            let tally = if rule.shadow { &mut shadow } else { &mut live };
-            tally.count(rule, outcome);
+            let stage = scene.stage(permission, panel.members)?;
+            let outcomes = panel.evaluate(self.authorizer(), &stage);
+            Ok((panel, outcomes))
+        });
+        match outcomes {
+            Ok((panel, outcomes)) => {
+                let rules = panel.places().iter().map(|place| self.rule(*place));
+                for (rule, outcome) in rules.flatten().zip(outcomes) {
+                    if rule.shadow { &mut shadow } else { &mut live }.count(rule, outcome);
+                }
+            }
+            Err(error) => live.errors.push(RuleHit { rule: "built-in/evaluation".to_owned(), reason: error }),
         }
         (live, shadow)
     }
@@ -226,52 +214,5 @@ impl<'a> Tally<'a> {
     fn hits(self) -> impl Iterator<Item = RuleHit> {
         let plain = self.forbids.into_iter().chain(self.errors);
         plain.chain(self.approvals.into_iter().chain(self.permits).map(|(hit, _)| hit))
-    }
-}
-
-/// Evaluates one rule.
-pub(crate) fn evaluate(authorizer: &Authorizer, rule: &Rule, stage: &Stage, permission: &Permission) -> Outcome {
-    let parsed = match rule.parsed() {
-        Ok(parsed) => parsed,
-        Err(error) => return Outcome::Errs(error.to_owned()),
-    };
-    match permission.resource {
-        Resource::Exact(_) => evaluate_exact(authorizer, &parsed.exact, stage),
-        Resource::NonCanonical(_) | Resource::Unresolved => evaluate_open(authorizer, parsed.open(), stage),
-    }
-}
-
-/// Each set holds one rule, so what Cedar answers is about that rule.
-pub(crate) fn evaluate_exact(authorizer: &Authorizer, rule: &PolicySet, stage: &Stage) -> Outcome {
-    let response = authorizer.is_authorized(&stage.request, rule, &stage.entities);
-    if let Some(error) = response.diagnostics().errors().next() {
-        return Outcome::Errs(message(error));
-    }
-    // A forbid that matches stands among the reasons just as a permit does.
-    match response.diagnostics().reason().next() {
-        Some(_) => Outcome::Matches,
-        None => Outcome::Fails,
-    }
-}
-
-pub(crate) fn evaluate_open(authorizer: &Authorizer, rule: &PolicySet, stage: &Stage) -> Outcome {
-    let partial = authorizer.is_authorized_partial(&stage.request, rule, &stage.entities);
-    if partial.definitely_errored().next().is_some() {
-        let response = partial.concretize();
-        return Outcome::Errs(response.diagnostics().errors().next().map_or_else(String::new, message));
-    }
-    if partial.nontrivial_residuals().next().is_some() {
-        return Outcome::MayMatch;
-    }
-    match partial.definitely_satisfied().next() {
-        Some(_) => Outcome::Matches,
-        None => Outcome::Fails,
-    }
-}
-
-/// Cedar's message without its prefix, which repeats the rule's id.
-fn message(error: &cedar_policy::AuthorizationError) -> String {
-    match error {
-        cedar_policy::AuthorizationError::PolicyEvaluationError(error) => error.inner().to_string(),
     }
 }

@@ -2,18 +2,19 @@
 
 use std::sync::Arc;
 
-use cedar_policy::pst::{
-    ActionConstraint, BinaryOp, Clause, Effect, Expr, PrincipalConstraint, ResourceConstraint, Template,
+use cedar_policy::{
+    PolicySet,
+    pst::{ActionConstraint, BinaryOp, Clause, Effect, Expr, PrincipalConstraint, ResourceConstraint, Template},
 };
 use countersign_domain::{Call, Permission};
 
 use crate::{
     annotation::Kind,
     bundle::Bundle,
-    decide::{Outcome, evaluate, evaluate_exact, evaluate_open},
     facts::Facts,
     open,
-    rule::{Key, Rule, one_rule},
+    panel::{self, Outcome, Panel},
+    rule::{Key, Rule, permit},
     scene::{Scene, Stage},
     verdict::Verdict,
     vocabulary::{ContextMembers, EntityKind},
@@ -103,8 +104,11 @@ impl Bundle {
 
     fn consider(&self, scene: &Scene<'_>, permission: &Permission, rules: &[&Rule]) -> Vec<Considered> {
         let Ok(stage) = scene.stage(permission, ContextMembers::all()) else { return Vec::new() };
+        let known = permission.resource.exact().is_some();
         let consider = |rule: &&Rule| {
-            let outcome = evaluate(self.authorizer(), rule, &stage, permission);
+            let outcome = Panel::new(&[(0, rule)], known).map_or_else(Outcome::Errs, |panel| {
+                panel.evaluate(self.authorizer(), &stage).pop().unwrap_or(Outcome::Fails)
+            });
             let unmet = if outcome == Outcome::Fails { self.unmet(rule, &stage, permission) } else { Vec::new() };
             Considered {
                 action: permission.action.clone(),
@@ -136,16 +140,15 @@ impl Bundle {
         let Ok(parsed) = rule.parsed() else { return Vec::new() };
         let known = permission.resource.exact().is_some();
         let holds = |part: &Template| {
-            let set = if known { Ok(part.clone()) } else { open::for_unknown_resource(part) }
-                .and_then(|part| one_rule("part", part));
-            let outcome = set.map(|set| {
-                if known {
-                    evaluate_exact(self.authorizer(), &set, stage)
-                } else {
-                    evaluate_open(self.authorizer(), &set, stage)
-                }
-            });
-            outcome != Ok(Outcome::Fails)
+            let part = if known { Ok(part.clone()) } else { open::for_unknown_resource(part) };
+            let set = part
+                .and_then(|part| permit("part", part))
+                .and_then(|part| PolicySet::from_policies([part]).map_err(|error| error.to_string()));
+            let mut holds = false;
+            if let Ok(set) = set {
+                panel::evaluate(self.authorizer(), &set, stage, known, |_, _| holds = true);
+            }
+            holds
         };
         parts(&parsed.body).into_iter().filter(|(_, part)| !holds(part)).map(|(text, _)| text).collect()
     }

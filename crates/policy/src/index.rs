@@ -1,9 +1,9 @@
 //! Finds the rules that could match by their heads, so that cost follows the candidates.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::{
-    rule::{Head, Key, Rule},
+    rule::{Key, Rule},
     vocabulary::EntityKind,
 };
 
@@ -12,18 +12,23 @@ type KeyNumber = u32;
 
 const ANY: KeyNumber = 0;
 
+/// One action of a head. The order of the fields is the order of the index: one sorted list
+/// answers by action, by action and principal, and by all three.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Entry {
+    action: KeyNumber,
+    principal: KeyNumber,
+    resource: KeyNumber,
+    place: u32,
+}
+
 /// The index over the rules of a bundle.
 #[derive(Debug, Default)]
 pub(crate) struct Index {
     /// Numbers of keys, per entity type.
     numbers: HashMap<EntityKind, HashMap<String, KeyNumber>>,
-    next: KeyNumber,
-    /// For a known resource: principal, action, resource.
-    exact: HashMap<(KeyNumber, KeyNumber, KeyNumber), Vec<u32>>,
-    /// For a resource that may be any: principal, action.
-    open: HashMap<(KeyNumber, KeyNumber), Vec<u32>>,
-    /// For explanations, whoever calls and on whatever: action.
-    by_action: HashMap<KeyNumber, Vec<u32>>,
+    last: KeyNumber,
+    entries: Vec<Entry>,
 }
 
 /// What a request is, in the words of heads. "Any" is added by the index.
@@ -38,25 +43,18 @@ pub(crate) struct Lookup<'a> {
 impl Index {
     /// The index over `rules`; the number of a rule is its place.
     pub(crate) fn new(rules: &[Rule]) -> Self {
-        let mut index =
-            Self { exact: HashMap::with_capacity(rules.len()), open: HashMap::with_capacity(64), ..Self::default() };
-        for (place, rule) in rules.iter().enumerate() {
-            // A bundle of four thousand million rules does not fit into memory.
-            let Ok(place) = u32::try_from(place) else { break };
-            index.add(place, &rule.head);
+        let mut index = Self { entries: Vec::with_capacity(rules.len()), ..Self::default() };
+        // A bundle of four thousand million rules does not fit into memory.
+        for (place, rule) in (0_u32..).zip(rules) {
+            let principal = index.number(&rule.head.principal);
+            let resource = index.number(&rule.head.resource);
+            for action in &rule.head.actions {
+                let action = index.number(action);
+                index.entries.push(Entry { action, principal, resource, place });
+            }
         }
+        index.entries.sort_unstable();
         index
-    }
-
-    fn add(&mut self, place: u32, head: &Head) {
-        let principal = self.number(&head.principal);
-        let resource = self.number(&head.resource);
-        for action in &head.actions {
-            let action = self.number(action);
-            self.exact.entry((principal, action, resource)).or_default().push(place);
-            self.open.entry((principal, action)).or_default().push(place);
-            self.by_action.entry(action).or_default().push(place);
-        }
     }
 
     fn number(&mut self, key: &Key) -> KeyNumber {
@@ -65,9 +63,9 @@ impl Index {
         if let Some(number) = of_kind.get(id) {
             return *number;
         }
-        self.next += 1;
-        of_kind.insert(id.clone(), self.next);
-        self.next
+        self.last += 1;
+        of_kind.insert(id.clone(), self.last);
+        self.last
     }
 
     fn known(&self, keys: &[(EntityKind, &str)]) -> Vec<KeyNumber> {
@@ -78,18 +76,17 @@ impl Index {
     /// The places of the rules whose heads may match, in order, without repetition.
     pub(crate) fn candidates(&self, lookup: &Lookup<'_>) -> Vec<u32> {
         let principals = self.known(&lookup.principals);
-        let actions = self.known(&lookup.actions);
         let resources = lookup.resources.as_ref().map(|resources| self.known(resources));
         let mut found = Vec::new();
-        for principal in &principals {
-            for action in &actions {
+        for action in self.known(&lookup.actions) {
+            let of_action = equal(&self.entries, action, |entry| entry.action);
+            for principal in &principals {
+                let of_both = equal(of_action, *principal, |entry| entry.principal);
                 match &resources {
-                    Some(resources) => {
-                        for resource in resources {
-                            found.extend(self.exact.get(&(*principal, *action, *resource)).into_iter().flatten());
-                        }
-                    }
-                    None => found.extend(self.open.get(&(*principal, *action)).into_iter().flatten()),
+                    Some(resources) => resources.iter().for_each(|resource| {
+                        found.extend(equal(of_both, *resource, |entry| entry.resource).iter().map(|entry| entry.place));
+                    }),
+                    None => found.extend(of_both.iter().map(|entry| entry.place)),
                 }
             }
         }
@@ -100,9 +97,18 @@ impl Index {
 
     /// At most `most` rules about one of `actions`, those on single actions and small groups first.
     pub(crate) fn about(&self, actions: &[(EntityKind, &str)], most: usize) -> Vec<u32> {
-        let mut lists: Vec<_> = self.known(actions).iter().filter_map(|action| self.by_action.get(action)).collect();
+        let list = |action: KeyNumber| equal(&self.entries, action, |entry| entry.action);
+        let mut lists: Vec<_> = self.known(actions).into_iter().map(list).collect();
         lists.sort_by_key(|list| list.len());
-        let mut seen = std::collections::HashSet::new();
-        lists.into_iter().flatten().copied().filter(|place| seen.insert(*place)).take(most).collect()
+        let mut seen = HashSet::new();
+        lists.into_iter().flatten().map(|entry| entry.place).filter(|place| seen.insert(*place)).take(most).collect()
     }
+}
+
+/// The run of entries with this key; `entries` is sorted by it.
+fn equal(entries: &[Entry], key: KeyNumber, of: impl Fn(&Entry) -> KeyNumber) -> &[Entry] {
+    let from = entries.partition_point(|entry| of(entry) < key);
+    let rest = entries.get(from..).unwrap_or_default();
+    let length = rest.partition_point(|entry| of(entry) == key);
+    rest.get(..length).unwrap_or_default()
 }

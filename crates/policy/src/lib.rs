@@ -18,6 +18,7 @@ mod facts;
 mod index;
 mod nearest;
 mod open;
+mod panel;
 mod rule;
 mod scene;
 mod settings_check;

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::OnceLock};
 
 use cedar_policy::{
-    Policy, PolicyId, PolicySet,
+    Policy, PolicyId,
     pst::{
         self, ActionConstraint, Effect, EntityOrSlot, EntityUID, PrincipalConstraint, ResourceConstraint, StaticPolicy,
         Template, error_body::ContainsSlotError,
@@ -51,22 +51,23 @@ pub(crate) struct Rule {
     /// What of `context` the rule reads.
     pub(crate) members: ContextMembers,
     pub(crate) text: String,
-    pub(crate) parsed: OnceLock<Result<Parsed, String>>,
+    /// Boxed: most rules of a large bundle are never candidates.
+    pub(crate) parsed: OnceLock<Box<Result<Parsed, String>>>,
 }
 
 /// A rule as Cedar evaluates it.
 #[derive(Debug)]
 pub(crate) struct Parsed {
     /// For a resource that is known.
-    pub(crate) exact: PolicySet,
+    pub(crate) exact: Policy,
     /// For a resource that may be any; only where it differs.
-    pub(crate) open: Option<PolicySet>,
+    open: Option<Policy>,
     /// The syntax tree, for explanations and checks.
     pub(crate) body: Template,
 }
 
 impl Parsed {
-    pub(crate) fn open(&self) -> &PolicySet {
+    pub(crate) fn open(&self) -> &Policy {
         self.open.as_ref().unwrap_or(&self.exact)
     }
 }
@@ -85,8 +86,9 @@ impl Rule {
                 prepare(&self.id, body, names_target)
             })
             .unwrap_or_else(|| Err(NO_ROOM.to_owned()))
+            .into()
         });
-        parsed.as_ref().map_err(String::as_str)
+        parsed.as_ref().as_ref().map_err(String::as_str)
     }
 
     /// What the rule's condition looks at; empty when it does not parse.
@@ -163,7 +165,7 @@ fn read_piece(file: &str, number: usize, piece: &Piece<'_>) -> Result<Rule, Vec<
         head,
         members,
         text: piece.text.to_owned(),
-        parsed: OnceLock::from(Ok(parsed)),
+        parsed: OnceLock::from(Box::new(Ok(parsed))),
     })
 }
 
@@ -186,16 +188,17 @@ fn parse(text: &str) -> Result<Template, (u32, Wrong)> {
 
 /// Makes what Cedar evaluates.
 fn prepare(id: &str, body: Template, names_target: bool) -> Result<Parsed, String> {
-    let open = if names_target { Some(one_rule(id, open::for_unknown_resource(&body)?)?) } else { None };
-    Ok(Parsed { exact: one_rule(id, body.clone())?, open, body })
+    let open = if names_target { Some(permit(id, open::for_unknown_resource(&body)?)?) } else { None };
+    Ok(Parsed { exact: permit(id, body.clone())?, open, body })
 }
 
-/// The set of just this rule.
-pub(crate) fn one_rule(id: &str, body: Template) -> Result<PolicySet, String> {
-    let body = body.with_annotations(BTreeMap::new());
+/// The rule as a permit, whatever its effect: what it does when it matches is not Cedar's affair.
+pub(crate) fn permit(id: &str, body: Template) -> Result<Policy, String> {
+    let mut body = body.with_annotations(BTreeMap::new());
+    body.effect = Effect::Permit;
     let fixed: StaticPolicy = body.try_into().map_err(|error: ContainsSlotError| error.to_string())?;
     let policy = Policy::from_pst(pst::Policy::Static(fixed)).map_err(|error| error.to_string())?;
-    PolicySet::from_policies([policy.new_id(PolicyId::new(id))]).map_err(|error| error.to_string())
+    Ok(policy.new_id(PolicyId::new(id)))
 }
 
 fn read_head(body: &Template) -> Result<Head, Vec<Wrong>> {

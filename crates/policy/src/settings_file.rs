@@ -37,7 +37,12 @@ pub(crate) fn read(text: &str, lookup: &dyn Fn(&str) -> Option<String>, problems
         Ok(settings) => settings,
         Err(error) => {
             let line = error.span().map_or(0, |span| lines.line(span.start));
-            problems.add(SETTINGS_FILE, line, error.message().trim(), "see docs/settings.md for what may stand here");
+            problems.add(
+                SETTINGS_FILE,
+                line,
+                error.message().trim(),
+                "see docs/policy.md#settings for what may stand here",
+            );
             return None;
         }
     };

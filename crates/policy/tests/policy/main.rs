@@ -1,11 +1,20 @@
 //! The policy engine from outside: bundles in, decisions out.
 
+#[cfg(test)]
 mod built_in;
+#[cfg(test)]
 mod checks;
+#[cfg(test)]
 mod default_bundle;
+#[cfg(test)]
 mod harness;
+#[cfg(test)]
 mod lattice;
+#[cfg(test)]
 mod loading;
+#[cfg(test)]
 mod parameters;
+#[cfg(test)]
 mod properties;
+#[cfg(test)]
 mod resources;
