@@ -32,7 +32,7 @@ use crate::{
 };
 use blueprint::{Templates, all_roles};
 use bundle::{copy_bundle, persons_of};
-use described::described;
+use described::{EmulatorUrls, described};
 use listeners::{Listeners, Port};
 use names::{ACCOUNT, AGENT_AUDIENCE, EMAIL_FROM, PERSON_CLIENT_ID, REGION, TARGET_ACCOUNT};
 
@@ -149,10 +149,10 @@ impl Stack {
         let approvals = listeners.api_of(&plan, &lambda, "approvals");
         let approvals = approvals.ok_or_else(|| StackError::Template("no HTTP API leads to approvals".to_owned()))?;
         let issuer = issuer(&listeners, &approvals, &bundle)?;
-        let backing = ministack.url.clone();
+        let backends = EmulatorUrls { upstream: upstream_url, store: ministack.url.clone() };
         let state = StateFile::write(
             &state_dir,
-            &described(config, &listeners, &templates, &plan, &upstream_url, &backing, &credentials, &lambda),
+            &described(config, &listeners, &templates, &plan, &backends, &credentials, &lambda),
             &issuer.admin_secret,
         )?;
         let desk = ControlDesk { control, lambda: Arc::clone(&lambda) };

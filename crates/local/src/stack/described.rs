@@ -13,14 +13,21 @@ use super::{
 };
 use crate::{doors::DoorKind, issuer::Issuer, lambda_host::LambdaHost, plan::Plan};
 
+/// Where the emulators themselves are, behind everything that verifies.
+pub(super) struct EmulatorUrls {
+    /// What stands for the target account.
+    pub(super) upstream: String,
+    /// What holds the stack's own tables, keys and buckets.
+    pub(super) store: String,
+}
+
 /// What the stack tells of itself.
 pub(super) fn described(
     config: &StackConfig,
     listeners: &Listeners,
     templates: &Templates,
     plan: &Plan,
-    upstream: &str,
-    backing: &str,
+    backends: &EmulatorUrls,
     credentials: &credentials::Written,
     lambda: &LambdaHost,
 ) -> Value {
@@ -47,7 +54,7 @@ pub(super) fn described(
         "agent_audience": AGENT_AUDIENCE,
         "person_client_id": PERSON_CLIENT_ID,
         "inbox": listeners.inbox.url(),
-        "upstream": upstream,
+        "upstream": backends.upstream,
         "upstream_front": listeners.upstream.url(),
         "target_role_arn": target_role("auto"),
         "approved_role_arn": target_role("approved"),
@@ -59,7 +66,7 @@ pub(super) fn described(
         "roles": roles,
         "credentials": credentials.by_function,
         "control": listeners.control.url(),
-        "backing": backing,
+        "backing": backends.store,
         "settings": settings,
         "state_dir": config.state_dir,
         "pid": std::process::id(),
