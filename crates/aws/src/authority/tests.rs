@@ -28,8 +28,8 @@ fn now() -> Timestamp {
     Timestamp::from_secs(10)
 }
 
-fn ok(body: Json) -> Act {
-    Act::json(200, &body)
+fn ok(body: &Json) -> Act {
+    Act::json(200, body)
 }
 
 fn slots(slots: &[(&str, u64)]) -> Act {
@@ -43,7 +43,7 @@ fn slots(slots: &[(&str, u64)]) -> Act {
             })
         })
         .collect();
-    ok(json!({ "Items": items }))
+    ok(&json!({ "Items": items }))
 }
 
 /// A cancelled transaction; the codes are those of its members.
@@ -54,7 +54,7 @@ fn cancelled(codes: &[&str]) -> Act {
 }
 
 fn match_item(request: &RequestId) -> Act {
-    ok(json!({ "Item": { "request": { "S": request }, "expires_at": { "N": "5000" } } }))
+    ok(&json!({ "Item": { "request": { "S": request }, "expires_at": { "N": "5000" } } }))
 }
 
 fn authority(server: &Server) -> Authority {
@@ -64,7 +64,7 @@ fn authority(server: &Server) -> Authority {
 #[tokio::test]
 async fn a_request_opens_in_the_first_free_slot_all_or_nothing() {
     // Slot 0 is taken, slot 1 has expired.
-    let server = Server::start([slots(&[("0", 20_000), ("1", 9_000)]), ok(json!({}))]).await;
+    let server = Server::start([slots(&[("0", 20_000), ("1", 9_000)]), ok(&json!({}))]).await;
     let opened = authority(&server).open_request(&new(&request()), now()).await.unwrap();
     assert_eq!(opened, Opened::Opened);
     let transaction = server.received()[1].json();
@@ -79,7 +79,7 @@ async fn a_request_opens_in_the_first_free_slot_all_or_nothing() {
 
 #[tokio::test]
 async fn a_closed_request_gives_its_match_to_the_next() {
-    let server = Server::start([slots(&[]), ok(json!({}))]).await;
+    let server = Server::start([slots(&[]), ok(&json!({}))]).await;
     let closed = RequestId::from_random([8; 16]);
     let stored = request();
     let new = NewRequest { replaces: Some(&closed), ..new(&stored) };
@@ -111,7 +111,7 @@ async fn slots_are_capped_and_contended_ones_are_looked_for_again() {
     let taken_meanwhile = cancelled(&["None", "None", "ConditionalCheckFailed"]);
     let conflict = cancelled(&["TransactionConflict", "None", "None"]);
     let script =
-        [slots(&[]), taken_meanwhile, slots(&[("0", 20_000)]), conflict, slots(&[("0", 20_000)]), ok(json!({}))];
+        [slots(&[]), taken_meanwhile, slots(&[("0", 20_000)]), conflict, slots(&[("0", 20_000)]), ok(&json!({}))];
     let server = Server::start(script).await;
     assert_eq!(authority(&server).open_request(&new(&request()), now()).await.unwrap(), Opened::Opened);
     assert_eq!(server.received()[5].json()["TransactItems"][2]["Put"]["Item"]["sk"]["S"], "1");
@@ -129,7 +129,7 @@ async fn claim(script: impl IntoIterator<Item = Act>) -> Result<Claim, Authority
 
 #[tokio::test]
 async fn a_claim_is_one_transaction_with_the_kill_switch() {
-    let server = Server::start([ok(json!({}))]).await;
+    let server = Server::start([ok(&json!({}))]).await;
     let claimed = authority(&server).claim(&request().request, "a", now(), Timestamp::from_secs(70), &scopes()).await;
     assert_eq!(claimed.unwrap(), Claim::Now);
     let members = server.received()[0].json()["TransactItems"].as_array().unwrap().clone();
@@ -155,7 +155,7 @@ async fn a_quarantine_stops_a_claim_and_an_earlier_claim_is_told_from_our_own() 
     assert!(matches!(both, Claim::Quarantined(_)));
     let held_by = |attempt: &str| {
         let item = json!({ "at": { "N": "1" }, "until": { "N": "2" }, "attempt": { "S": attempt } });
-        [cancelled(&["ConditionalCheckFailed", "None"]), ok(json!({ "Item": item }))]
+        [cancelled(&["ConditionalCheckFailed", "None"]), ok(&json!({ "Item": item }))]
     };
     let earlier = Claim::Earlier { at: Timestamp::from_millis(1), until: Timestamp::from_millis(2) };
     assert_eq!(claim(held_by("attempt-b")).await.unwrap(), earlier);
@@ -165,7 +165,7 @@ async fn a_quarantine_stops_a_claim_and_an_earlier_claim_is_told_from_our_own() 
 #[tokio::test]
 async fn what_cannot_be_read_is_an_error_and_never_absent() {
     let request = request().request;
-    let server = Server::start([ok(json!({ "Item": { "statement": { "S": "text" } } }))]).await;
+    let server = Server::start([ok(&json!({ "Item": { "statement": { "S": "text" } } }))]).await;
     let read = authority(&server).unverified_certificate(&request).await;
     assert_eq!(read, Err(AuthorityError::Malformed { key: "CERT#".into(), attribute: "statement" }));
     let server = Server::start([Act::json(400, &json!({ "__type": "x#AccessDeniedException" }))]).await;
