@@ -6,8 +6,8 @@ pub mod endpoint_rules;
 pub mod endpoints;
 pub mod models;
 pub mod oracle;
-pub mod sensitive;
 pub mod source;
+pub mod tables;
 
 use std::path::Path;
 
@@ -90,14 +90,14 @@ pub fn build(data: &Path, version: &str) -> Result<Built, BuildError> {
     let models = models::Models::new(data);
     let partitions = models.partitions()?;
     let all_endpoints = models.endpoints()?;
-    let mut supplement = sensitive::Supplement::read()?;
+    let mut tables = tables::Tables::read()?;
     let mut services = Vec::new();
     for id in models.services()? {
         let (model, rules) = models.service(&id)?;
-        let reader = models::ServiceReader::new(&id, &model, &mut supplement);
+        let reader = models::ServiceReader::new(&id, &model, &mut tables);
         services.push(encode::pack(reader.read(&rules, &partitions, &all_endpoints)?)?);
     }
-    supplement.check()?;
+    tables.check()?;
     let blob = encode::blob(version, &endpoints::partitions(&partitions), &services, other_signing_names);
     let operations = services.iter().map(|service| service.model.operations.len()).sum();
     Ok(Built { blob, services: services.len(), operations })

@@ -11,13 +11,18 @@ use countersign_domain::Protocol;
 use serde_json::Value;
 
 use crate::endpoint_rules::Rules;
-use crate::sensitive::Supplement;
+use crate::tables::Tables;
 use crate::{BuildError, endpoints};
 
 /// Text that lives as long as the builder: a short process, and the models share little.
 pub fn leak(text: &str) -> Text {
     if text.is_empty() { "" } else { Box::leak(text.to_owned().into_boxed_str()) }
 }
+
+/// What the tables call the parts of lists and maps.
+const ITEM: &str = "item";
+const KEY: &str = "key";
+const VALUE: &str = "value";
 
 /// botocore's `data` directory.
 pub struct Models {
@@ -99,7 +104,7 @@ fn read_json(path: &Path) -> Result<Value, BuildError> {
 pub struct ServiceReader<'a> {
     id: &'a str,
     model: &'a Value,
-    supplement: &'a mut Supplement,
+    tables: &'a mut Tables,
     numbers: HashMap<String, usize>,
     waiting: Vec<String>,
     namespaces: Vec<Namespace>,
@@ -107,8 +112,8 @@ pub struct ServiceReader<'a> {
 
 impl<'a> ServiceReader<'a> {
     /// A reader of `model`, the service in botocore's directory `id`.
-    pub fn new(id: &'a str, model: &'a Value, supplement: &'a mut Supplement) -> Self {
-        Self { id, model, supplement, numbers: HashMap::new(), waiting: Vec::new(), namespaces: Vec::new() }
+    pub fn new(id: &'a str, model: &'a Value, tables: &'a mut Tables) -> Self {
+        Self { id, model, tables, numbers: HashMap::new(), waiting: Vec::new(), namespaces: Vec::new() }
     }
 
     /// The whole service.
@@ -219,7 +224,12 @@ impl<'a> ServiceReader<'a> {
             output,
             input_root: text(&operation["input"]["locationName"]),
             input_namespace: self.namespace(&operation["input"]["xmlNamespace"]),
-            result_wrapper: text(&operation["output"]["resultWrapper"]),
+            result_wrapper: match operation["output"]["resultWrapper"].as_str() {
+                Some(wrapper) => leak(wrapper),
+                // What the model had when clients spoke query to SQS.
+                None if self.id == "sqs" && output.is_some() => leak(&format!("{name}Result")),
+                None => "",
+            },
             host_prefix: text(&operation["endpoint"]["hostPrefix"]),
             status: operation["http"]["responseCode"].as_u64().and_then(|code| u16::try_from(code).ok()).unwrap_or(200),
             endpoint,
@@ -306,10 +316,10 @@ impl<'a> ServiceReader<'a> {
         let shape = &model["shapes"][name];
         Ok(match shape["type"].as_str().unwrap_or_default() {
             "structure" => Shape::Structure(self.structure(name, shape)?),
-            "list" => Shape::List(self.member(name, "", &shape["member"], false)?),
+            "list" => Shape::List(self.member(name, ITEM, &shape["member"], false)?),
             "map" => Shape::Map {
-                key: self.member(name, "", &shape["key"], false)?,
-                value: self.member(name, "", &shape["value"], false)?,
+                key: self.member(name, KEY, &shape["key"], false)?,
+                value: self.member(name, VALUE, &shape["value"], false)?,
             },
             other => return Err(self.unknown(&format!("type `{other}` of `{name}`"))),
         })
@@ -341,11 +351,13 @@ impl<'a> ServiceReader<'a> {
             None => shape.get(trait_name).cloned().unwrap_or(Value::Null),
         };
         let yes = |trait_name: &str| said(trait_name) == Value::Bool(true);
-        let sensitive = yes("sensitive") || self.supplement.marks(self.id, owner, name);
+        let sensitive = yes("sensitive") || self.tables.sensitive.value(self.id, owner, name).is_some();
+        let flat_name = self.tables.query_names.value(self.id, owner, name);
+        let is_part = [ITEM, KEY, VALUE].contains(&name);
         let traits = [
             (required, MemberTraits::REQUIRED),
             (yes("idempotencyToken"), MemberTraits::IDEMPOTENCY_TOKEN),
-            (yes("flattened"), MemberTraits::FLATTENED),
+            (yes("flattened") || (flat_name.is_some() && !is_part), MemberTraits::FLATTENED),
             (yes("xmlAttribute"), MemberTraits::XML_ATTRIBUTE),
             (yes("hostLabel"), MemberTraits::HOST_LABEL),
             (yes("jsonvalue"), MemberTraits::JSON_VALUE),
@@ -356,7 +368,7 @@ impl<'a> ServiceReader<'a> {
             (sensitive, MemberTraits::SENSITIVE),
         ];
         Ok(Member {
-            name: leak(name),
+            name: if is_part { "" } else { leak(name) },
             location_name: leak(said("locationName").as_str().unwrap_or_default()),
             shape: self.number(shape_name),
             location: match said("location").as_str() {
@@ -376,7 +388,7 @@ impl<'a> ServiceReader<'a> {
                 Some(other) => return Err(self.unknown(&format!("timestamp format `{other}`"))),
             },
             traits: MemberTraits(traits.iter().filter(|(set, _)| *set).fold(0, |bits, (_, bit)| bits | bit)),
-            query_name: leak(reference["queryName"].as_str().unwrap_or_default()),
+            query_name: flat_name.unwrap_or_else(|| leak(reference["queryName"].as_str().unwrap_or_default())),
             namespace: self.namespace(&said("xmlNamespace")),
         })
     }

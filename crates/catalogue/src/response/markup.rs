@@ -134,6 +134,7 @@ impl Walk<'_, '_> {
             let flat =
                 member.traits.has(MemberTraits::FLATTENED) && matches!(shape, Shape::List(_) | Shape::Map { .. });
             let name = match shape {
+                _ if flat && !member.query_name.is_empty() => member.query_name,
                 Shape::List(item) if flat && !item.location_name.is_empty() => item.location_name,
                 _ => member.wire_name(),
             };
