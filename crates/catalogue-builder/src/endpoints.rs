@@ -27,7 +27,8 @@ pub fn static_context(model: &Value, operation: &Value) -> BTreeMap<String, Valu
     let names_bucket = operation["http"]["requestUri"].as_str().is_some_and(|uri| uri.contains("{Bucket}"));
     let parameters = operation["staticContextParams"].as_object().into_iter().flatten();
     parameters
-        .filter(|(name, _)| !LEFT_OUT.contains(&name.as_str()) && !(names_bucket && *name == EXPRESS_CONTROL))
+        .filter(|(name, _)| !LEFT_OUT.contains(&name.as_str()))
+        .filter(|(name, _)| !names_bucket || *name != EXPRESS_CONTROL)
         .map(|(name, parameter)| (name.clone(), parameter["value"].clone()))
         .chain(in_host(model, operation))
         .collect()

@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use countersign_catalogue::model::{
-    EndpointTable, Location, Member, MemberTraits, ModelledError, Namespace, Operation, OperationTraits, Partition, SCALARS,
-    ServiceModel, Shape, Signing, Structure, Text, TimeFormat,
+    EndpointTable, Location, Member, MemberTraits, ModelledError, Namespace, Operation, OperationTraits, Partition,
+    SCALARS, ServiceModel, Shape, Signing, Structure, Text, TimeFormat,
 };
 use countersign_domain::Protocol;
 use serde_json::Value;
@@ -120,7 +120,12 @@ impl<'a> ServiceReader<'a> {
     ///
     /// # Errors
     /// [`BuildError`] when the model holds something that is not known here.
-    pub fn read(mut self, rule_set: &Value, partitions: &Value, all_endpoints: &Value) -> Result<ServiceModel, BuildError> {
+    pub fn read(
+        mut self,
+        rule_set: &Value,
+        partitions: &Value,
+        all_endpoints: &Value,
+    ) -> Result<ServiceModel, BuildError> {
         let places: Vec<Partition> = endpoints::partitions(partitions);
         let rules = Rules::new(rule_set, partitions);
         let metadata = &self.model["metadata"];

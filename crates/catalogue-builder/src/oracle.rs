@@ -132,7 +132,13 @@ impl<'a> Recorded<'a> {
         report.by_protocol.insert(self.expected("protocol").to_owned(), figures);
     }
 
-    fn compare(&self, catalogue: &Catalogue, request: &WireRequest<'_>, found: &Understood, figures: &mut Figures) -> Vec<String> {
+    fn compare(
+        &self,
+        catalogue: &Catalogue,
+        request: &WireRequest<'_>,
+        found: &Understood,
+        figures: &mut Figures,
+    ) -> Vec<String> {
         let mut differences = Vec::new();
         let wanted = (self.expected("service").to_owned(), self.expected("operation").to_owned());
         let is_wanted = (found.service.clone(), found.operation.clone()) == wanted;
@@ -151,7 +157,8 @@ impl<'a> Recorded<'a> {
             figures.parameters_differ += 1;
             differences.push(format!("parameters: {}", first_difference(&given, &read)));
         }
-        let host = format!("{} as {} in {}", found.upstream.host, found.upstream.signing_name, found.upstream.signing_region);
+        let host =
+            format!("{} as {} in {}", found.upstream.host, found.upstream.signing_name, found.upstream.signing_region);
         let scope = |place: usize| self.entry["expect"]["scope"][place].as_str();
         let name = scope(0).unwrap_or(&found.upstream.signing_name);
         let region = scope(1).unwrap_or(&found.upstream.signing_region);
@@ -229,7 +236,9 @@ fn first_difference(given: &Value, read: &Value) -> String {
             for name in names {
                 let (left, right) = (given.get(name), read.get(name));
                 match (left, right) {
-                    (Some(left), Some(right)) if left != right => return format!("{name}.{}", first_difference(left, right)),
+                    (Some(left), Some(right)) if left != right => {
+                        return format!("{name}.{}", first_difference(left, right));
+                    }
                     (Some(_), Some(_)) => {}
                     _ => return format!("{name}: given {}, read {}", shown(left), shown(right)),
                 }
@@ -255,10 +264,9 @@ fn value(tagged: &Json) -> Option<Value> {
         "t" => Value::Text(content?.as_str()?.to_owned()),
         "blob" => Value::Blob(Bytes::from(STANDARD.decode(content?.as_str()?).ok()?)),
         "stream" => Value::Stream { length: content?.as_u64()? },
-        "ts" => Value::Timestamp {
-            seconds: content?.as_i64()?,
-            nanoseconds: u32::try_from(tagged.get(2)?.as_u64()?).ok()?,
-        },
+        "ts" => {
+            Value::Timestamp { seconds: content?.as_i64()?, nanoseconds: u32::try_from(tagged.get(2)?.as_u64()?).ok()? }
+        }
         "l" => Value::List(content?.as_array()?.iter().map(value).collect::<Option<_>>()?),
         "r" => {
             let entry = |pair: &Json| Some((pair.get(0)?.as_str()?.to_owned(), value(pair.get(1)?)?));

@@ -72,7 +72,8 @@ impl Table {
 
     /// The value of the row for `member` of `shape` in `service`, if there is one.
     pub fn value(&mut self, service: &str, shape: &str, member: &str) -> Option<&'static str> {
-        let row = self.rows.iter_mut().find(|row| row.service == service && row.shape == shape && row.member == member)?;
+        let row =
+            self.rows.iter_mut().find(|row| row.service == service && row.shape == shape && row.member == member)?;
         row.used = true;
         Some(row.value)
     }

@@ -18,7 +18,14 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("ivs", &["channel/", "playback-key/", "stream-key/", "recording-configuration/", "playback-restriction-policy/"]),
     (
         "ivs-realtime",
-        &["stage/", "composition/", "encoder-configuration/", "storage-configuration/", "public-key/", "ingest-configuration/"],
+        &[
+            "stage/",
+            "composition/",
+            "encoder-configuration/",
+            "storage-configuration/",
+            "public-key/",
+            "ingest-configuration/",
+        ],
     ),
     ("bedrock-agent", &["agent/", "agent-alias/", "knowledge-base/", "flow/", "prompt/"]),
     ("bedrock-agent-runtime", &["session/"]),
@@ -45,7 +52,10 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("timestream-query", &["scheduled-query/"]),
     ("timestream-write", &["database/"]),
     ("chime-sdk-meetings", &["meeting/"]),
-    ("chime-sdk-media-pipelines", &["media-pipeline/", "media-insights-pipeline-configuration/", "media-pipeline-kinesis-video-stream-pool/"]),
+    (
+        "chime-sdk-media-pipelines",
+        &["media-pipeline/", "media-insights-pipeline-configuration/", "media-pipeline-kinesis-video-stream-pool/"],
+    ),
     ("chime-sdk-voice", &["vc/", "sma/", "voice-profile/", "voice-profile-domain/"]),
 ];
 

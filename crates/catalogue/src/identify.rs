@@ -73,7 +73,7 @@ fn check_query(query: &str) -> Result<(), Refusal> {
 }
 
 impl<'c> Sought<'c, '_> {
-    fn unknown(&self, what: String) -> Refusal {
+    fn unknown(&self, what: &str) -> Refusal {
         Refusal::UnknownOperation {
             signing_name: self.request.signing_name.to_owned(),
             what: what.chars().take(200).collect(),
@@ -86,16 +86,24 @@ impl<'c> Sought<'c, '_> {
     }
 
     fn candidate(&self, service: &'c Service, operation: &'c Operation, protocol: Protocol) -> Candidate<'c> {
-        Candidate { service, operation, protocol, labels: Vec::new(), query: Vec::new(), form: Vec::new(), body_is_query: false }
+        Candidate {
+            service,
+            operation,
+            protocol,
+            labels: Vec::new(),
+            query: Vec::new(),
+            form: Vec::new(),
+            body_is_query: false,
+        }
     }
 
     /// Refuses whatever an RPC protocol has no use for.
     fn check_rpc(&self, path: &str) -> Result<(), Refusal> {
         if self.request.method != "POST" {
-            return Err(self.unknown(format!("the method {}", self.request.method)));
+            return Err(self.unknown(&format!("the method {}", self.request.method)));
         }
         if self.request.path != path {
-            return Err(self.unknown(format!("the path {}", self.request.path)));
+            return Err(self.unknown(&format!("the path {}", self.request.path)));
         }
         match self.query.first() {
             None => Ok(()),
@@ -112,17 +120,17 @@ impl<'c> Sought<'c, '_> {
         candidates: Vec<Candidate<'c>>,
         what: impl FnOnce() -> String,
     ) -> Result<Vec<Candidate<'c>>, Refusal> {
-        if candidates.is_empty() { Err(self.unknown(what())) } else { Ok(candidates) }
+        if candidates.is_empty() { Err(self.unknown(&what())) } else { Ok(candidates) }
     }
 
     fn by_cbor_path(&self, protocol: &str) -> Result<Vec<Candidate<'c>>, Refusal> {
         if protocol != "rpc-v2-cbor" {
-            return Err(self.unknown(format!("the protocol {protocol}")));
+            return Err(self.unknown(&format!("the protocol {protocol}")));
         }
         self.check_rpc(self.request.path)?;
         let names = self.request.path.strip_prefix("/service/").and_then(|rest| rest.split_once("/operation/"));
         let (service_name, operation_name) =
-            names.ok_or_else(|| self.unknown(format!("the path {}", self.request.path)))?;
+            names.ok_or_else(|| self.unknown(&format!("the path {}", self.request.path)))?;
         let candidates = self
             .speaking(Protocol::RpcV2Cbor)
             .filter(|service| service.model().target_prefix == service_name)
@@ -134,7 +142,7 @@ impl<'c> Sought<'c, '_> {
 
     fn by_target(&self, target: &str) -> Result<Vec<Candidate<'c>>, Refusal> {
         // Names of services have dots, those of operations do not.
-        let (prefix, name) = target.rsplit_once('.').ok_or_else(|| self.unknown(format!("the target {target}")))?;
+        let (prefix, name) = target.rsplit_once('.').ok_or_else(|| self.unknown(&format!("the target {target}")))?;
         let candidates: Vec<_> = self
             .speaking(Protocol::Json)
             .filter(|service| service.model().target_prefix == prefix)
@@ -154,7 +162,9 @@ impl<'c> Sought<'c, '_> {
     /// form: searches are longer than a URL may be.
     fn is_posted_search(&self) -> bool {
         let is_domain = |service: &&Service| service.model().id == "cloudsearchdomain";
-        self.request.method == "POST" && self.request.path == "/2013-01-01/search" && self.services.iter().any(is_domain)
+        self.request.method == "POST"
+            && self.request.path == "/2013-01-01/search"
+            && self.services.iter().any(is_domain)
     }
 
     /// Whether the request is a form, or a GET with `Action` in the query.
@@ -181,7 +191,7 @@ impl<'c> Sought<'c, '_> {
                 self.check_rpc(self.request.path)?;
                 &body
             }
-            _ => return Err(self.unknown("a form without `Action`".to_owned())),
+            _ => return Err(self.unknown("a form without `Action`")),
         };
         let single = |key: &str| {
             let mut found = pairs.iter().filter(|(name, _)| name == key);
@@ -206,7 +216,7 @@ impl<'c> Sought<'c, '_> {
         // Old SQS clients send to the path of the queue, which names it once more.
         let is_queue_path = |candidate: &Candidate<'_>| candidate.service.model().id == "sqs";
         if self.request.path != "/" && !candidates.iter().all(is_queue_path) {
-            return Err(self.unknown(format!("the path {}", self.request.path)));
+            return Err(self.unknown(&format!("the path {}", self.request.path)));
         }
         Ok(candidates)
     }
@@ -239,14 +249,14 @@ impl<'c> Sought<'c, '_> {
             }
         }
         if candidates.is_empty() {
-            return Err(self.unknown(format!("{} {}", self.request.method, self.request.path)));
+            return Err(self.unknown(&format!("{} {}", self.request.method, self.request.path)));
         }
         if candidates.iter().any(|(_, _, candidate)| candidate.service.model().id == "s3") {
             check_segments(&bucket_parts, true)?;
         } else {
             check_segments(&plain_parts, false)?;
         }
-        self.narrow(candidates)
+        self.narrow(&candidates)
     }
 
     /// The path with the bucket of a virtual host in front.
@@ -276,7 +286,7 @@ impl<'c> Sought<'c, '_> {
     }
 
     /// The candidates that the query and the headers leave, the most specific only.
-    fn narrow(&self, candidates: Vec<(Vec<u8>, usize, Candidate<'c>)>) -> Result<Vec<Candidate<'c>>, Refusal> {
+    fn narrow(&self, candidates: &[(Vec<u8>, usize, Candidate<'c>)]) -> Result<Vec<Candidate<'c>>, Refusal> {
         let fallback = candidates.first().map(|(_, _, candidate)| candidate.name()).unwrap_or_default();
         let undeclared = |candidate: &Candidate<'c>| self.undeclared_query_key(candidate);
         let declared: Vec<_> =
@@ -302,7 +312,7 @@ impl<'c> Sought<'c, '_> {
         let specificity = |(rank, literals, candidate): &(Vec<u8>, usize, Candidate<'c>)| {
             (rank.clone(), usize::MAX - literals, usize::MAX - required_members(candidate).count())
         };
-        let Some(best) = kept.iter().map(specificity).min() else { return Err(self.unknown(String::new())) };
+        let Some(best) = kept.iter().map(specificity).min() else { return Err(self.unknown("")) };
         Ok(kept.into_iter().filter(|entry| specificity(entry) == best).map(|(_, _, candidate)| candidate).collect())
     }
 
@@ -320,7 +330,10 @@ impl<'c> Sought<'c, '_> {
         candidate
             .query
             .iter()
-            .find(|(key, value)| !is_declared(key) && !(key == "x-id" && value == candidate.operation.name))
+            .find(|(key, value)| {
+                let names_itself = key == "x-id" && value == candidate.operation.name;
+                !names_itself && !is_declared(key)
+            })
             .map(|(key, _)| key.clone())
     }
 

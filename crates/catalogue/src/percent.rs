@@ -11,7 +11,8 @@ pub(crate) fn decode_form(text: &str) -> Option<String> {
 }
 
 fn decode_bytes(text: &str, plus_is_space: bool) -> Option<String> {
-    if !text.contains('%') && !(plus_is_space && text.contains('+')) {
+    let is_plain = |character: char| character != '%' && !(plus_is_space && character == '+');
+    if text.chars().all(is_plain) {
         return Some(text.to_owned());
     }
     let mut bytes = text.bytes();

@@ -99,7 +99,7 @@ impl Catalogue {
         answered: &Answered<'_>,
         status: u16,
         response_headers: &mut Vec<(String, String)>,
-        body: Bytes,
+        body: &Bytes,
         mask: &mut Mask<'_>,
     ) -> Result<Bytes, MaskError> {
         let name = || format!("{}:{}", answered.service, answered.operation);
@@ -116,8 +116,8 @@ impl Catalogue {
         if let Some(structure) = structure {
             headers::mask(service, structure, response_headers, mask)?;
         }
-        let masked = if is_success { side.success(&body, mask)? } else { side.error(response_headers, &body, mask)? };
-        if masked != body {
+        let masked = if is_success { side.success(body, mask)? } else { side.error(response_headers, body, mask)? };
+        if masked != *body {
             headers::fit_to(response_headers, masked.len());
         }
         Ok(masked)

@@ -82,8 +82,8 @@ impl Catalogue {
         request: &WireRequest<'_>,
     ) -> Result<Bytes, Refusal> {
         let encoding = headers::content_encoding(request.headers, request.from_chunked)?;
-        let declared = input
-            .is_some_and(|input| input.members.iter().any(|member| headers::declares(member, "content-encoding")));
+        let declared =
+            input.is_some_and(|input| input.members.iter().any(|member| headers::declares(member, "content-encoding")));
         match encoding.as_str() {
             "" | "identity" => Ok(request.body.clone()),
             // The encoding is the stored object's, and the bytes are the caller's.

@@ -75,7 +75,7 @@ pub(crate) fn has_region(partition: &Partition, region: &str) -> bool {
             is_word && (1..=2).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit())
         })
     };
-    partition.regions.contains(&region) || partition.region_prefixes.iter().any(|prefix| fits(prefix))
+    partition.regions.contains(&region) || partition.region_prefixes.iter().any(fits)
 }
 
 /// The host prefix of the operation with the parameters filled in, with its final dot if it has one.

@@ -7,13 +7,20 @@ use countersign_domain::Protocol;
 
 type Headers = Vec<(String, String)>;
 
-fn masked(service: &str, operation: &str, protocol: Protocol, status: u16, headers: &mut Headers, body: &[u8]) -> Result<Bytes, MaskError> {
+fn masked(
+    service: &str,
+    operation: &str,
+    protocol: Protocol,
+    status: u16,
+    headers: &mut Headers,
+    body: &[u8],
+) -> Result<Bytes, MaskError> {
     let answered = Answered { service, operation, protocol };
     let mut mask = |leaf: &Leaf<'_>| {
         let net = matches!(leaf.content, LeafContent::Text(text) if text.contains("AKIA"));
         (leaf.sensitive || net).then(|| "***".to_owned())
     };
-    Catalogue::embedded().mask_response(&answered, status, headers, Bytes::copy_from_slice(body), &mut mask)
+    Catalogue::embedded().mask_response(&answered, status, headers, &Bytes::copy_from_slice(body), &mut mask)
 }
 
 #[test]
@@ -23,16 +30,65 @@ fn what_is_marked_is_masked_and_the_rest_stays() {
                  <Expiration>2026-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleResult>\
                  <ResponseMetadata><RequestId>r</RequestId></ResponseMetadata></AssumeRoleResponse>";
     for (service, operation, protocol, status, body, expected) in [
-        ("secretsmanager", "GetSecretValue", Protocol::Json, 200, "{\"Name\":\"n\",\"SecretString\":\"s\"}", "{\"Name\":\"n\",\"SecretString\":\"***\"}"),
-        ("ssm", "CreateActivation", Protocol::Json, 200, "{\"ActivationId\":\"i\",\"ActivationCode\":\"s\"}", "{\"ActivationId\":\"i\",\"ActivationCode\":\"***\"}"),
+        (
+            "secretsmanager",
+            "GetSecretValue",
+            Protocol::Json,
+            200,
+            "{\"Name\":\"n\",\"SecretString\":\"s\"}",
+            "{\"Name\":\"n\",\"SecretString\":\"***\"}",
+        ),
+        (
+            "ssm",
+            "CreateActivation",
+            Protocol::Json,
+            200,
+            "{\"ActivationId\":\"i\",\"ActivationCode\":\"s\"}",
+            "{\"ActivationId\":\"i\",\"ActivationCode\":\"***\"}",
+        ),
         // Not in the model: AWS added it since, so nobody has looked at it.
-        ("ssm", "CreateActivation", Protocol::Json, 200, "{\"New\":7,\"ActivationId\":\"i\"}", "{\"New\":0,\"ActivationId\":\"i\"}"),
-        ("kms", "Decrypt", Protocol::Json, 200, "{\"KeyId\":\"k\",\"Plaintext\":\"c2VjcmV0\"}", "{\"KeyId\":\"k\",\"Plaintext\":\"Kioq\"}"),
+        (
+            "ssm",
+            "CreateActivation",
+            Protocol::Json,
+            200,
+            "{\"New\":7,\"ActivationId\":\"i\"}",
+            "{\"New\":0,\"ActivationId\":\"i\"}",
+        ),
+        (
+            "kms",
+            "Decrypt",
+            Protocol::Json,
+            200,
+            "{\"KeyId\":\"k\",\"Plaintext\":\"c2VjcmV0\"}",
+            "{\"KeyId\":\"k\",\"Plaintext\":\"Kioq\"}",
+        ),
         // The net.
-        ("dynamodb", "GetItem", Protocol::Json, 200, "{\"Item\":{\"k\":{\"S\":\"AKIA1\"}}}", "{\"Item\":{\"k\":{\"S\":\"***\"}}}"),
-        ("lambda", "GetFunctionConfiguration", Protocol::RestJson, 200, "{\"Environment\":{\"Variables\":{\"A\":\"b\"}}}", "{\"Environment\":{\"Variables\":{\"A\":\"***\"}}}"),
+        (
+            "dynamodb",
+            "GetItem",
+            Protocol::Json,
+            200,
+            "{\"Item\":{\"k\":{\"S\":\"AKIA1\"}}}",
+            "{\"Item\":{\"k\":{\"S\":\"***\"}}}",
+        ),
+        (
+            "lambda",
+            "GetFunctionConfiguration",
+            Protocol::RestJson,
+            200,
+            "{\"Environment\":{\"Variables\":{\"A\":\"b\"}}}",
+            "{\"Environment\":{\"Variables\":{\"A\":\"***\"}}}",
+        ),
         // Errors too.
-        ("dynamodb", "GetItem", Protocol::Json, 400, "{\"__type\":\"x#ValidationException\",\"message\":\"AKIA1\"}", "{\"__type\":\"x#ValidationException\",\"message\":\"***\"}"),
+        (
+            "dynamodb",
+            "GetItem",
+            Protocol::Json,
+            400,
+            "{\"__type\":\"x#ValidationException\",\"message\":\"AKIA1\"}",
+            "{\"__type\":\"x#ValidationException\",\"message\":\"***\"}",
+        ),
         ("s3", "GetObject", Protocol::RestXml, 404, "plain AKIA1", "***"),
         // A stream is not walked.
         ("s3", "GetObject", Protocol::RestXml, 200, "plain AKIA1", "plain AKIA1"),
@@ -55,13 +111,19 @@ fn checksums_of_a_changed_body_are_dropped() {
     ];
     let body = b"{\"Item\":{\"k\":{\"S\":\"AKIA1\"}}}";
     let found = masked("dynamodb", "GetItem", Protocol::Json, 200, &mut headers, body).expect("masked");
-    assert_eq!(headers, [("content-length".to_owned(), found.len().to_string()), ("x-amzn-requestid".to_owned(), "r".to_owned())]);
+    assert_eq!(
+        headers,
+        [("content-length".to_owned(), found.len().to_string()), ("x-amzn-requestid".to_owned(), "r".to_owned())]
+    );
 }
 
 #[test]
 fn what_cannot_be_decoded_is_not_passed() {
     let gzip = &mut vec![("content-encoding".to_owned(), "gzip".to_owned())];
-    assert!(matches!(masked("dynamodb", "GetItem", Protocol::Json, 200, gzip, b"{}"), Err(MaskError::ContentEncoding(_))));
+    assert!(matches!(
+        masked("dynamodb", "GetItem", Protocol::Json, 200, gzip, b"{}"),
+        Err(MaskError::ContentEncoding(_))
+    ));
     for body in [&b"not json"[..], b"{\"Item\":{}", b"\xff"] {
         let found = masked("dynamodb", "GetItem", Protocol::Json, 200, &mut Vec::new(), body);
         assert!(matches!(found, Err(MaskError::Undecodable(_))), "{found:?}");

@@ -14,7 +14,11 @@ fn each_attack_is_refused_with_its_own_reason() {
         // Two readers, two meanings.
         ("key twice", put("{\"TableName\":\"a\",\"TableName\":\"b\"}"), "DuplicateKey"),
         ("key twice by escapes", put("{\"TableName\":\"a\",\"T\\u0061bleName\":\"b\"}"), "DuplicateKey"),
-        ("map key twice", put("{\"TableName\":\"a\",\"Item\":{\"k\":{\"S\":\"1\"},\"k\":{\"S\":\"2\"}}}"), "DuplicateKey"),
+        (
+            "map key twice",
+            put("{\"TableName\":\"a\",\"Item\":{\"k\":{\"S\":\"1\"},\"k\":{\"S\":\"2\"}}}"),
+            "DuplicateKey",
+        ),
         ("wrong case", put("{\"tableName\":\"a\"}"), "UnknownMember"),
         ("unknown member", put("{\"TableName\":\"a\",\"Zz\":1}"), "UnknownMember"),
         ("wrong type", put("{\"TableName\":[\"a\"]}"), "WrongType"),
@@ -33,13 +37,13 @@ fn each_attack_is_refused_with_its_own_reason() {
         // Which operation.
         ("unknown operation", Request::dynamodb("PutItems", "{}"), "UnknownOperation"),
         ("operation in another case", Request::dynamodb("putItem", "{}"), "UnknownOperation"),
-        ("another service's target", Request::new("dynamodb").header("x-amz-target", "AWSLambda.Invoke"), "UnknownOperation"),
-        ("no target", Request::new("dynamodb").body("{}"), "UnknownOperation"),
         (
-            "two targets",
-            put("{}").header("x-amz-target", "DynamoDB_20120810.GetItem"),
-            "DuplicateHeader",
+            "another service's target",
+            Request::new("dynamodb").header("x-amz-target", "AWSLambda.Invoke"),
+            "UnknownOperation",
         ),
+        ("no target", Request::new("dynamodb").body("{}"), "UnknownOperation"),
+        ("two targets", put("{}").header("x-amz-target", "DynamoDB_20120810.GetItem"), "DuplicateHeader"),
         ("two protocols", put("{}").header("smithy-protocol", "rpc-v2-cbor"), "Contradiction"),
         ("unknown service", Request::new("nonesuch"), "UnknownService"),
         ("target with a query", put("{}").query("Action=DeleteTable"), "UndeclaredQueryKey"),
@@ -49,11 +53,7 @@ fn each_attack_is_refused_with_its_own_reason() {
         ("chunk encoding without chunks", put("{}").header("content-encoding", "aws-chunked"), "ContentEncoding"),
         ("compressed", put("\x1f").header("content-encoding", "gzip"), "ContentEncoding"),
         // Forms.
-        (
-            "action twice",
-            Request::form("iam", "Action=GetUser&Version=2010-05-08&Action=DeleteUser"),
-            "DuplicateKey",
-        ),
+        ("action twice", Request::form("iam", "Action=GetUser&Version=2010-05-08&Action=DeleteUser"), "DuplicateKey"),
         (
             "action in query and body",
             Request::form("iam", "Action=GetUser&Version=2010-05-08").query("Action=DeleteUser"),
@@ -66,11 +66,7 @@ fn each_attack_is_refused_with_its_own_reason() {
             Request::form("iam", "Action=GetUser&Version=2010-05-08&UserName=a&User%4eame=b"),
             "DuplicateKey",
         ),
-        (
-            "unknown form member",
-            Request::form("iam", "Action=GetUser&Version=2010-05-08&Username=a"),
-            "UnknownMember",
-        ),
+        ("unknown form member", Request::form("iam", "Action=GetUser&Version=2010-05-08&Username=a"), "UnknownMember"),
         (
             "list with a gap",
             Request::form("ec2", "Action=DescribeInstances&Version=2016-11-15&InstanceId.1=i-1&InstanceId.3=i-2"),
@@ -90,27 +86,15 @@ fn each_attack_is_refused_with_its_own_reason() {
         // Paths.
         ("empty segment", Request::rest("lambda", "GET", "/2015-03-31//functions/"), "UnknownOperation"),
         ("empty label", Request::rest("lambda", "GET", "/2015-03-31/functions//configuration"), "UnknownOperation"),
-        (
-            "dot segment",
-            Request::rest("lambda", "GET", "/2015-03-31/functions/.."),
-            "BadTarget",
-        ),
-        (
-            "encoded dot segment",
-            Request::rest("lambda", "GET", "/2015-03-31/functions/%2e%2e"),
-            "BadTarget",
-        ),
+        ("dot segment", Request::rest("lambda", "GET", "/2015-03-31/functions/.."), "BadTarget"),
+        ("encoded dot segment", Request::rest("lambda", "GET", "/2015-03-31/functions/%2e%2e"), "BadTarget"),
         ("trailing slash", Request::rest("lambda", "GET", "/2015-03-31/functions/f/"), "UnknownOperation"),
         ("broken path escape", Request::rest("lambda", "GET", "/2015-03-31/functions/%zz"), "BadTarget"),
         ("path not UTF-8", Request::rest("s3", "GET", "/b/%ff"), "BadTarget"),
         ("bucket is a dot segment", Request::rest("s3", "GET", "/../k"), "BadTarget"),
         ("method", Request::rest("lambda", "TRACE", "/2015-03-31/functions/f"), "UnknownOperation"),
         // Queries.
-        (
-            "undeclared query key",
-            Request::rest("s3", "GET", "/b/k").query("x-nonesuch=1"),
-            "UndeclaredQueryKey",
-        ),
+        ("undeclared query key", Request::rest("s3", "GET", "/b/k").query("x-nonesuch=1"), "UndeclaredQueryKey"),
         ("two subresources", Request::rest("s3", "GET", "/b/k").query("acl&tagging"), "UndeclaredQueryKey"),
         ("another operation's x-id", Request::rest("s3", "GET", "/b/k").query("x-id=PutObject"), "UndeclaredQueryKey"),
         ("query key twice", Request::rest("s3", "GET", "/b/k").query("versionId=1&versionId=2"), "DuplicateKey"),
@@ -126,7 +110,11 @@ fn each_attack_is_refused_with_its_own_reason() {
             Request::rest("s3", "PUT", "/b/k").header("x-amz-acl", "private").header("x-amz-acl", "public-read"),
             "DuplicateHeader",
         ),
-        ("an ARN for a bucket", Request::rest("s3", "GET", "/arn%3Aaws%3As3%3A%3A1%3Aaccesspoint%2Fa/k"), "UnresolvedHost"),
+        (
+            "an ARN for a bucket",
+            Request::rest("s3", "GET", "/arn%3Aaws%3As3%3A%3A1%3Aaccesspoint%2Fa/k"),
+            "UnresolvedHost",
+        ),
         ("directory bucket", Request::rest("s3", "GET", "/b--euc1-az1--x-s3/k"), "UnresolvedHost"),
         // XML.
         (
@@ -204,7 +192,11 @@ fn regions_stay_within_their_partition() {
         let found = Catalogue::embedded().understand(&request, &Place { partition: partition.to_owned() });
         assert_eq!(found.is_ok(), fits, "{partition} {region}: {found:?}");
         if let Ok(found) = found {
-            assert!(found.upstream.host.ends_with(if partition == "aws-cn" { ".amazonaws.com.cn" } else { ".amazonaws.com" }));
+            assert!(found.upstream.host.ends_with(if partition == "aws-cn" {
+                ".amazonaws.com.cn"
+            } else {
+                ".amazonaws.com"
+            }));
         }
     }
 }

@@ -8,8 +8,9 @@ use crate::Request;
 #[test]
 fn a_bucket_in_the_host_is_a_bucket_in_the_path() {
     let path = Request::rest("s3", "GET", "/my-bucket/a%20b/c").understand().expect("path style");
-    let virtual_host =
-        Request { host_prefix: "my-bucket", ..Request::rest("s3", "GET", "/a%20b/c") }.understand().expect("virtual host");
+    let virtual_host = Request { host_prefix: "my-bucket", ..Request::rest("s3", "GET", "/a%20b/c") }
+        .understand()
+        .expect("virtual host");
     assert_eq!(path.operation, "GetObject");
     assert_eq!(path.outgoing, virtual_host.outgoing);
     assert_eq!(path.outgoing.path, "/my-bucket/a%20b/c");
@@ -51,7 +52,8 @@ fn global_services_are_signed_for_their_own_region() {
 fn sqs_is_understood_in_its_old_protocol() {
     let body = "Action=SendMessage&Version=2012-11-05&QueueUrl=https%3A%2F%2Fq&MessageBody=hi\
                 &MessageAttribute.1.Name=n&MessageAttribute.1.Value.DataType=String&MessageAttribute.1.Value.StringValue=v";
-    let call = Request { path: "/123456789012/q".to_owned(), ..Request::form("sqs", body) }.understand().expect("query");
+    let call =
+        Request { path: "/123456789012/q".to_owned(), ..Request::form("sqs", body) }.understand().expect("query");
     assert_eq!((call.operation.as_str(), call.protocol), ("SendMessage", Protocol::Query));
     let value = call.parameters.at_path("MessageAttributes{}.StringValue");
     assert_eq!(value, [&Value::Text("v".to_owned())]);
@@ -71,7 +73,8 @@ fn an_upload_out_of_its_chunks_keeps_its_checksum() {
     };
     let call = request.understand().expect("PutObject");
     assert_eq!(call.parameters.get("Body"), Some(&Value::Stream { length: 5 }));
-    let sent = |name: &str| call.outgoing.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+    let sent =
+        |name: &str| call.outgoing.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
     assert_eq!(sent("content-encoding"), Some("gzip"));
     assert_eq!(sent("x-amz-checksum-crc32"), Some("NhCmhg=="));
     assert_eq!(sent("x-amz-trailer"), None);
@@ -104,7 +107,12 @@ fn idempotency_tokens_are_found() {
 fn requests_are_made_from_json_parameters() {
     let catalogue = Catalogue::embedded();
     let made = catalogue
-        .serialise_json("s3", "PutObjectTagging", None, br#"{"Bucket":"b","Key":"k/1","Tagging":{"TagSet":[{"Key":"a","Value":"b"}]}}"#)
+        .serialise_json(
+            "s3",
+            "PutObjectTagging",
+            None,
+            br#"{"Bucket":"b","Key":"k/1","Tagging":{"TagSet":[{"Key":"a","Value":"b"}]}}"#,
+        )
         .expect("request");
     assert_eq!((made.method.as_str(), made.path.as_str(), made.query.as_str()), ("PUT", "/b/k/1", "tagging"));
     assert_eq!(

@@ -1,0 +1,54 @@
+//! What understanding costs: `cargo run --release --example timing -p countersign-catalogue`.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use countersign_catalogue::{Catalogue, Place, WireRequest};
+
+const ROUNDS: u32 = 20_000;
+
+fn main() {
+    let start = Instant::now();
+    let catalogue = Catalogue::embedded();
+    show("directory", start.elapsed());
+    for service in ["dynamodb", "s3", "ec2", "quicksight", "lambda", "iam"] {
+        let start = Instant::now();
+        let found = catalogue.service(service).is_some();
+        show(&format!("first use of {service} ({found})"), start.elapsed());
+    }
+    let item: Vec<String> =
+        (0..16).map(|place| format!("\"attribute-{place}\":{{\"S\":\"{}\"}}", "v".repeat(30))).collect();
+    let body = Bytes::from(format!("{{\"TableName\":\"orders\",\"Item\":{{{}}}}}", item.join(",")));
+    let headers = vec![
+        ("x-amz-target".to_owned(), "DynamoDB_20120810.PutItem".to_owned()),
+        ("content-type".to_owned(), "application/x-amz-json-1.0".to_owned()),
+    ];
+    let request = WireRequest {
+        method: "POST",
+        path: "/",
+        query: "",
+        headers: &headers,
+        body: body.clone(),
+        signing_name: "dynamodb",
+        signing_region: "eu-central-1",
+        host_prefix: "",
+        from_chunked: false,
+    };
+    let place = Place::aws();
+    let mut times: Vec<Duration> = (0..ROUNDS)
+        .map(|_| {
+            let start = Instant::now();
+            let understood = catalogue.understand(&request, &place);
+            let time = start.elapsed();
+            assert!(understood.is_ok());
+            time
+        })
+        .collect();
+    times.sort();
+    let middle = times.get(times.len() / 2).copied().unwrap_or_default();
+    show(&format!("PutItem of {} bytes, identify, read and write anew, median", body.len()), middle);
+}
+
+fn show(what: &str, time: Duration) {
+    eprintln!("{what}: {} µs", time.as_nanos() / 1000);
+}
