@@ -9,8 +9,6 @@ use countersign_catalogue::model::{
 };
 use countersign_domain::Protocol;
 
-use crate::BuildError;
-
 /// Bytes under way.
 #[derive(Default)]
 struct Writer {
@@ -54,21 +52,12 @@ pub struct PackedService {
 }
 
 /// Writes and compresses a service's frame.
-///
-/// # Errors
-/// [`BuildError`] when compression fails.
-pub fn pack(model: ServiceModel) -> Result<PackedService, BuildError> {
+pub fn pack(model: ServiceModel) -> PackedService {
+    /// The most that `miniz_oxide` takes; the blob is built seldom.
+    const THOROUGH: u8 = 10;
     let decoded = frame(&model);
-    let frame = compress(&decoded)?;
-    Ok(PackedService { model, frame, decoded_length: decoded.len() })
-}
-
-fn compress(decoded: &[u8]) -> Result<Vec<u8>, BuildError> {
-    let failed = |error: std::io::Error| BuildError::Source(format!("compression: {error}"));
-    let mut compressor = zstd::bulk::Compressor::new(19).map_err(failed)?;
-    compressor.include_checksum(false).map_err(failed)?;
-    compressor.include_contentsize(true).map_err(failed)?;
-    compressor.compress(decoded).map_err(failed)
+    let frame = miniz_oxide::deflate::compress_to_vec(&decoded, THOROUGH);
+    PackedService { model, frame, decoded_length: decoded.len() }
 }
 
 /// The whole blob. `others` gives further signing names of a service.

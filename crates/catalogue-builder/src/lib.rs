@@ -100,7 +100,7 @@ pub fn build(data: &Path, version: &str) -> Result<Built, BuildError> {
     for id in models.services()? {
         let (model, rules) = models.service(&id)?;
         let reader = models::ServiceReader::new(&id, &model, &mut tables);
-        services.push(encode::pack(reader.read(&rules, &partitions, &all_endpoints)?)?);
+        services.push(encode::pack(reader.read(&rules, &partitions, &all_endpoints)?));
     }
     tables.check()?;
     let blob = encode::blob(version, &endpoints::partitions(&partitions), &services, other_signing_names);

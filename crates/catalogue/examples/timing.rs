@@ -8,13 +8,9 @@ use countersign_catalogue::{Catalogue, Place, WireRequest};
 const ROUNDS: u32 = 20_000;
 
 fn main() {
-    let start = Instant::now();
     let catalogue = Catalogue::embedded();
-    show("directory", start.elapsed());
     for service in ["dynamodb", "s3", "ec2", "quicksight", "lambda", "iam"] {
-        let start = Instant::now();
-        let found = catalogue.service(service).is_some();
-        show(&format!("first use of {service} ({found})"), start.elapsed());
+        show(&format!("first use of {service}, best of ten"), best_first_use(service));
     }
     let item: Vec<String> =
         (0..16).map(|place| format!("\"attribute-{place}\":{{\"S\":\"{}\"}}", "v".repeat(30))).collect();
@@ -47,6 +43,17 @@ fn main() {
     times.sort();
     let middle = times.get(times.len() / 2).copied().unwrap_or_default();
     show(&format!("PutItem of {} bytes, identify, read and write anew, median", body.len()), middle);
+}
+
+/// The shortest of ten first uses, each of a catalogue of its own: other work on the machine adds.
+fn best_first_use(service: &str) -> Duration {
+    let times = (0..10).filter_map(|_| {
+        let catalogue = Catalogue::from_blob(include_bytes!("../data/catalogue.bin")).ok()?;
+        let start = Instant::now();
+        catalogue.service(service)?;
+        Some(start.elapsed())
+    });
+    times.min().unwrap_or_default()
 }
 
 fn show(what: &str, time: Duration) {

@@ -1,4 +1,4 @@
-//! Decompression of a service's frame.
+//! Decompression of a service's frame: raw deflate (RFC 1951).
 
 use crate::blob::BlobError;
 
@@ -10,8 +10,7 @@ pub(crate) fn decompress(frame: &[u8], decoded_length: usize) -> Result<Vec<u8>,
     if decoded_length > MOST {
         return Err(BlobError("a frame is too large"));
     }
-    let mut decoded = Vec::with_capacity(decoded_length);
-    let mut decoder = ruzstd::decoding::FrameDecoder::new();
-    decoder.decode_all_to_vec(frame, &mut decoded).map_err(|_| BlobError("a frame cannot be decompressed"))?;
+    let decoded = miniz_oxide::inflate::decompress_to_vec_with_limit(frame, decoded_length)
+        .map_err(|_| BlobError("a frame cannot be decompressed"))?;
     if decoded.len() == decoded_length { Ok(decoded) } else { Err(BlobError("a frame has the wrong length")) }
 }
