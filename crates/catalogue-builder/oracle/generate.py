@@ -354,7 +354,7 @@ class Driver:
                 if target.serialization.get("location") == "header" and target.serialization.get("name", "").lower() == name:
                     if name != "content-encoding" and target.type_name in ("string", "character"):
                         given.setdefault(member, value)
-        if operation == "CopySnapshot":
+        if service == "ec2" and operation == "CopySnapshot":
             given["DestinationRegion"] = REGION  # The client's own addition.
         if service == "s3" and "Expires" in given:
             given["Expires"] = dict(request["headers"])["expires"]  # Text in AWS's own model.

@@ -20,9 +20,9 @@ pub fn leak(text: &str) -> Text {
 }
 
 /// What the tables call the parts of lists and maps.
-const ITEM: &str = "item";
-const KEY: &str = "key";
-const VALUE: &str = "value";
+const ITEM: &str = "[]";
+const KEY: &str = "{key}";
+const VALUE: &str = "{value}";
 
 /// botocore's `data` directory.
 pub struct Models {
