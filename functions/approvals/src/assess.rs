@@ -55,7 +55,7 @@ impl Approvals {
     pub(crate) async fn assess(&self, id: &RequestId, now: Timestamp) -> Result<Assessment, Problem> {
         let snapshot = self
             .authority
-            .request_facts_for_approvals(id)
+            .request_facts(id)
             .await
             .map_err(|error| Problem::unavailable("the request cannot be read", &error))?
             .ok_or(Problem::NotFound)?;

@@ -80,29 +80,13 @@ impl Authority {
         item.as_ref().map(OutcomeSummary::read).transpose()
     }
 
-    /// Everything that is known of a request, or nothing if there is no such request: for the
-    /// gateway, whose role may read every prefix that is asked for.
+    /// Everything that is known of a request, or nothing if there is no such request. For the
+    /// gateway and for approvals: their roles may read every prefix that is asked for.
     ///
     /// # Errors
     /// [`AuthorityError`] when the table does not answer or an item is malformed.
     pub async fn request_facts(&self, request: &RequestId) -> Result<Option<RequestSnapshot>, AuthorityError> {
-        self.facts(request, &["REQ#", "CERT#", "CLAIM#", "OUT#", "DLV#"]).await
-    }
-
-    /// What approvals may know of a request: its role reads neither certificates nor deliveries, so
-    /// that between the last approval and the claim the request still looks pending.
-    ///
-    /// # Errors
-    /// [`AuthorityError`] when the table does not answer or an item is malformed.
-    pub async fn request_facts_for_approvals(
-        &self,
-        request: &RequestId,
-    ) -> Result<Option<RequestSnapshot>, AuthorityError> {
-        self.facts(request, &["REQ#", "CLAIM#", "OUT#"]).await
-    }
-
-    async fn facts(&self, request: &RequestId, prefixes: &[&str]) -> Result<Option<RequestSnapshot>, AuthorityError> {
-        let keys: Vec<_> = prefixes.iter().map(|prefix| Key::single(prefix, request.as_str())).collect();
+        let keys = ["REQ#", "CERT#", "CLAIM#", "OUT#", "DLV#"].map(|prefix| Key::single(prefix, request.as_str()));
         // An item that appears between the two reads only makes the snapshot a moment older: facts
         // are never taken back.
         let (items, decisions) = tokio::try_join!(self.get_all(&keys), self.decisions(request))?;
