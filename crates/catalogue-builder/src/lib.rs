@@ -6,6 +6,7 @@
     reason = "an index into a JSON value gives null where nothing is, and never panics"
 )]
 
+pub mod directory;
 pub mod encode;
 pub mod endpoint_rules;
 pub mod endpoints;
@@ -92,7 +93,7 @@ pub struct Built {
 /// # Errors
 /// [`BuildError`] when a model or a table is not understood.
 pub fn build(data: &Path, version: &str) -> Result<Built, BuildError> {
-    let models = models::Models::new(data);
+    let models = directory::Models::new(data);
     let partitions = models.partitions()?;
     let all_endpoints = models.endpoints()?;
     let mut tables = tables::Tables::read()?;

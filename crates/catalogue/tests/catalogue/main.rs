@@ -4,6 +4,7 @@ mod answers;
 mod attacks;
 mod blob;
 mod calls;
+mod noise;
 
 use bytes::Bytes;
 use countersign_catalogue::{Catalogue, Place, Refusal, Understood, WireRequest};
