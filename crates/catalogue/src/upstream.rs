@@ -126,6 +126,11 @@ fn refuse_elsewhere(model: &ServiceModel, parameters: &Value) -> Result<(), Refu
         }
     }
     let bucket = parameters.get("Bucket").and_then(Value::as_text).unwrap_or_default();
+    // Nothing else was ever a bucket's name, not even before DNS rules held for them.
+    let is_name = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte));
+    if model.id == "s3" && !bucket.starts_with("arn:") && !is_name(bucket) {
+        return Err(Refusal::WrongType { path: "Bucket".to_owned(), expected: "a bucket's name" });
+    }
     let why = match model.id {
         "s3" if bucket.starts_with("arn:") => "the bucket is an access point's ARN; use its alias",
         "s3" if bucket.ends_with("--x-s3") => "directory buckets have hosts of their own",

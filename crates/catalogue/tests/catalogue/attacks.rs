@@ -115,6 +115,7 @@ fn each_attack_is_refused_with_its_own_reason() {
             Request::rest("s3", "GET", "/arn%3Aaws%3As3%3A%3A1%3Aaccesspoint%2Fa/k"),
             "UnresolvedHost",
         ),
+        ("a slash in the bucket", Request::rest("s3", "GET", "/a%2Fb/k"), "WrongType"),
         ("directory bucket", Request::rest("s3", "GET", "/b--euc1-az1--x-s3/k"), "UnresolvedHost"),
         // XML.
         (
