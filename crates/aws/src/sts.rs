@@ -213,7 +213,13 @@ fn cache_key(session: &RoleSession<'_>) -> Digest {
 mod tests {
     use std::collections::BTreeSet;
 
+    use countersign_domain::{AccessLevel, Classes, Permission, Resource};
+
     use super::*;
+    use crate::{
+        session_policy::{Scope, session_policy},
+        testing::{Act, Server},
+    };
 
     fn identity(agent: &str) -> String {
         SourceIdentity::of(&AgentId::new(agent).unwrap()).as_str().to_owned()
@@ -238,5 +244,56 @@ mod tests {
         let tags = SessionTags::new().with("agent", "a|b,c~d é").with("task", &"x".repeat(300));
         assert_eq!(tags.0[0].1, "a_b_c_d__");
         assert_eq!(tags.0[1].1.len(), 128);
+    }
+
+    /// STS's answer; credentials that end at 7,200 seconds.
+    fn given(number: u32) -> Act {
+        let credentials = format!(
+            "<Credentials><AccessKeyId>ASIA{number}</AccessKeyId><SecretAccessKey>s</SecretAccessKey>\
+             <SessionToken>t</SessionToken><Expiration>1970-01-01T02:00:00Z</Expiration></Credentials>"
+        );
+        let body = format!(
+            "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult>{credentials}\
+             </AssumeRoleResult><ResponseMetadata/></AssumeRoleResponse>"
+        );
+        Act::Answer { status: 200, headers: vec![("content-type", "text/xml".into())], body }
+    }
+
+    #[tokio::test]
+    async fn credentials_are_kept_for_the_same_session_until_shortly_before_their_end() {
+        let server = Server::start((1..=4).map(given)).await;
+        let roles = server.aws().roles();
+        let policy = |action: &str| {
+            let permission = Permission {
+                action: action.into(),
+                resource: Resource::Unresolved,
+                level: AccessLevel::Read,
+                classes: Classes::NONE,
+            };
+            session_policy(&[permission], Scope::Exact).unwrap()
+        };
+        let (read, list) = (policy("s3:GetObject"), policy("s3:ListBucket"));
+        let ask = async |agent: &str, policy: &SessionPolicy, seconds: u64| {
+            let session = RoleSession {
+                role_arn: "arn:aws:iam::123456789012:role/auto",
+                external_id: Some("external"),
+                source_identity: SourceIdentity::of(&AgentId::new(agent).unwrap()),
+                tags: SessionTags::new().with("agent", agent),
+                policy,
+            };
+            roles.assume(&session, Timestamp::from_secs(seconds)).await.unwrap().access_key_id().to_owned()
+        };
+        assert_eq!(ask("deployer", &read, 0).await, "ASIA1");
+        assert_eq!(ask("deployer", &read, 6_899).await, "ASIA1", "five minutes are left");
+        assert_eq!(ask("deployer", &list, 0).await, "ASIA2", "another policy");
+        assert_eq!(ask("reader", &read, 0).await, "ASIA3", "another agent");
+        assert_eq!(ask("deployer", &read, 6_900).await, "ASIA4", "too little is left");
+        let asked: Vec<_> =
+            server.received().iter().map(|received| String::from_utf8(received.body.clone()).unwrap()).collect();
+        for part in ["SourceIdentity=deployer", "ExternalId=external", "Tags.member.1.Key=countersign%3Aagent"] {
+            assert!(asked[0].contains(part), "{part} in {}", asked[0]);
+        }
+        let name = |body: &str| body.split('&').find(|one| one.starts_with("RoleSessionName=")).unwrap().to_owned();
+        assert_ne!(name(&asked[0]), name(&asked[3]), "nobody can guess it");
     }
 }
