@@ -48,7 +48,7 @@ pub fn mask_answer(
     call: &Call,
     status: u16,
     mut headers: Vec<(String, String)>,
-    body: Bytes,
+    body: &Bytes,
     masker: &Masker,
     reveal: &BTreeSet<String>,
 ) -> Result<MaskedAnswer, WithheldAnswer> {
@@ -59,7 +59,7 @@ pub fn mask_answer(
         replaced
     };
     let answered = Answered { service: &call.service, operation: &call.operation, protocol: call.protocol };
-    let body = Catalogue::embedded().mask_response(&answered, status, &mut headers, &body, &mut mask)?;
+    let body = Catalogue::embedded().mask_response(&answered, status, &mut headers, body, &mut mask)?;
     let Some(stream) = Stream::of(call).filter(|_| (200..300).contains(&status)) else {
         return Ok(MaskedAnswer { headers, body, count });
     };

@@ -81,7 +81,7 @@ impl Executor {
         let Answer { status, headers, body } = answer;
         let aws_request_id = aws_request_id(&headers);
         let reveal = &examined.obligations.reveal;
-        match mask_answer(&examined.call, status, headers, body, &self.masker, reveal) {
+        match mask_answer(&examined.call, status, headers, &body, &self.masker, reveal) {
             Ok(masked) => Settled {
                 outcome: Outcome {
                     kind: OutcomeKind::Answered,

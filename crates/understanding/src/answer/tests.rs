@@ -31,7 +31,7 @@ fn masked(call: &Call, status: u16, body: &[u8], reveal: &[&str]) -> Result<Mask
     ];
     let masker = Masker::new(&Masking::default()).unwrap();
     let reveal = reveal.iter().map(|name| (*name).to_owned()).collect();
-    mask_answer(call, status, headers, Bytes::copy_from_slice(body), &masker, &reveal)
+    mask_answer(call, status, headers, &Bytes::copy_from_slice(body), &masker, &reveal)
 }
 
 fn text(answer: &MaskedAnswer) -> &str {
