@@ -357,7 +357,8 @@ class Driver:
         if service == "ec2" and operation == "CopySnapshot":
             given["DestinationRegion"] = REGION  # The client's own addition.
         if service == "s3" and "Expires" in given:
-            given["Expires"] = dict(request["headers"])["expires"]  # Text in AWS's own model.
+            # Text in AWS's own model.
+            given["Expires"] = dict(request["headers"])[shape.members["Expires"].serialization["name"].lower()]
         # Only botocore knows this member: it makes a presigned URL of it.
         given.pop("SourceRegion", None) if b"SourceRegion" not in base64.b64decode(request["body"]) else None
         host = request.pop("host")

@@ -116,6 +116,7 @@ pub(crate) fn is_host_label(text: &str) -> bool {
 /// Members whose value sends the request to a host that the tables do not have.
 const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("events", "EndpointId", "a global EventBridge endpoint has a host of its own and needs SigV4a"),
+    ("kinesis", "QueueARN", "a Kinesis queue has a host of its own"),
     ("sesv2", "EndpointId", "a multi-region SES endpoint has a host of its own and needs SigV4a"),
 ];
 
