@@ -15,6 +15,7 @@ pub mod models;
 pub mod oracle;
 pub mod source;
 pub mod tables;
+mod written;
 
 use std::path::Path;
 

@@ -10,7 +10,7 @@ use countersign_catalogue::{Catalogue, Place, Understood, WireRequest};
 use countersign_domain::Value;
 use serde_json::Value as Json;
 
-use crate::BuildError;
+use crate::{BuildError, written};
 
 /// What became of the requests of one protocol.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub struct Figures {
     pub parameters_differ: usize,
     /// Another host or scope than the client's own.
     pub upstream_differs: usize,
+    /// Written otherwise than by the client, beyond order and encoding.
+    pub written_differs: usize,
     /// Not understood the same after being written anew.
     pub round_trip_differs: usize,
 }
@@ -166,6 +168,13 @@ impl<'a> Recorded<'a> {
         if host != expected_host {
             figures.upstream_differs += 1;
             differences.push(format!("upstream: {host}, expected {expected_host}"));
+        }
+        let theirs = (self.expected("path"), request.query, &request.body[..]);
+        // A search that was posted is sent as the GET that the model has.
+        let is_comparable = is_wanted && found.outgoing.method == request.method;
+        if is_comparable && let Some(difference) = written::difference(found.protocol, &found.outgoing, theirs) {
+            figures.written_differs += 1;
+            differences.push(format!("written: {difference}"));
         }
         if let Some(difference) = round_trip(catalogue, request, found) {
             figures.round_trip_differs += 1;

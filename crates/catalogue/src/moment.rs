@@ -70,10 +70,19 @@ impl Moment {
         format!(".{:09}", self.nanoseconds).trim_end_matches('0').to_owned()
     }
 
+    /// The fraction as botocore writes it: six digits, or nine where six do not hold it.
+    fn micros(self) -> String {
+        match (self.nanoseconds, self.nanoseconds % 1000) {
+            (0, _) => String::new(),
+            (nanoseconds, 0) => format!(".{:06}", nanoseconds / 1000),
+            (nanoseconds, _) => format!(".{nanoseconds:09}"),
+        }
+    }
+
     fn iso8601(self) -> String {
         let (year, month, day, time) = self.parts();
         let (hour, minute, second) = (time / 3600, time / 60 % 60, time % 60);
-        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{}Z", self.fraction())
+        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{}Z", self.micros())
     }
 
     fn rfc822(self) -> String {
