@@ -15,7 +15,12 @@ fn main() -> Result<()> {
 /// The value below which `share` of the sorted `values` lie.
 fn quantile(values: &[f64], share: f64) -> f64 {
     let last = values.len().saturating_sub(1);
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "an index of a short list")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "an index of a short list"
+    )]
     let place = (last as f64 * share).round() as usize;
     values.get(place).copied().unwrap_or(f64::NAN)
 }

@@ -84,7 +84,7 @@ impl Agent {
     /// # Errors
     /// When it cannot be run at all.
     pub fn cli(&self, arguments: &[&str]) -> Result<Output> {
-        Ok(self.command(python("cli")?.with_file_name("aws")).args(["--no-cli-pager"]).args(arguments).output()?)
+        Ok(self.command(python("cli")?.with_file_name("aws")).env("AWS_PAGER", "").args(arguments).output()?)
     }
 
     /// One call by the SDK: `{"ok": …}` or `{"error": {"class","code","message","status"}}`.
@@ -189,7 +189,9 @@ pub fn python(name: &str) -> Result<PathBuf> {
     if fs::read(&stamp).ok().as_ref() != Some(&wanted) {
         eprintln!("installing the clients of tests/clients/{name}.txt …");
         run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
-        run(Command::new(folder.join("bin/pip")).args(["install", "--quiet", "--disable-pip-version-check", "-r"]).arg(&list))?;
+        run(Command::new(folder.join("bin/pip"))
+            .args(["install", "--quiet", "--disable-pip-version-check", "-r"])
+            .arg(&list))?;
         fs::write(&stamp, wanted)?;
     }
     Ok(folder.join("bin/python"))

@@ -1,6 +1,10 @@
 //! The harness of the end-to-end tests and of the demo.
 
-#![expect(clippy::panic, clippy::print_stdout, reason = "a harness ends a test that cannot go on, and the demo tells a story")]
+#![expect(
+    clippy::panic,
+    clippy::needless_pass_by_value,
+    reason = "a harness ends a test that cannot go on, and takes JSON literals as they are written"
+)]
 
 pub mod agent;
 pub mod approver;

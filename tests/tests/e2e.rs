@@ -1,6 +1,8 @@
 //! The end-to-end tests: real function binaries, the deployed state machine, unmodified AWS clients,
 //! a real browser. One stack serves them all; a second one has the other door.
 
+#![expect(clippy::needless_pass_by_value, reason = "JSON literals are taken as they are written")]
+
 #[path = "e2e/agents.rs"]
 mod agents;
 #[path = "e2e/approving.rs"]
@@ -58,7 +60,7 @@ fn trials(tests: &[Test], stack: Option<&Arc<Stack>>) -> Vec<Trial> {
             let (test, stack) = (*test, stack.cloned());
             Trial::test(*name, move || {
                 let Some(stack) = stack else { return Err(Failed::from("no stack runs")) };
-                test(&stack).map_err(|error| Failed::from(format!("{error:?}")))
+                test(&stack).map_err(|error| Failed::from(format!("{error:#}")))
             })
         })
         .collect()

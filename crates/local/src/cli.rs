@@ -152,7 +152,8 @@ async fn up(up: Up) -> Result<(), StackError> {
         template: up.template,
         state_machine: up.state_machine,
         state_dir,
-        venv: up.venv,
+        // The emulators run in folders of their own.
+        venv: std::path::absolute(up.venv).map_err(StackError::io("finding the emulators' folder"))?,
     };
     let mut interrupted = signal(SignalKind::interrupt()).map_err(StackError::io("listening for signals"))?;
     let mut terminated = signal(SignalKind::terminate()).map_err(StackError::io("listening for signals"))?;

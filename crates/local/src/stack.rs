@@ -93,7 +93,7 @@ impl Stack {
         let client = WebClient::new();
         let store = Admin { client: &client, base: &ministack.url, account: ACCOUNT, region: REGION };
         let plan = templates.plan(config, &listeners, &store).await?;
-        let roles = all_roles(&plan, &templates)?;
+        let roles = all_roles(&plan, &templates, config.bundle.is_some())?;
         store.resources(&plan.declared, &plan.resolver).await?;
         store.identity(EMAIL_FROM).await?;
 

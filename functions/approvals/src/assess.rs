@@ -9,7 +9,7 @@ use countersign_domain::{
     request::RequestState, settings::Target,
 };
 use countersign_policy::Facts;
-use countersign_understanding::{Shown, call_record, facts_hash};
+use countersign_understanding::{Shown, facts_hash, shown_parameters};
 use serde_json::Value as Json;
 
 use crate::{approvals::Approvals, problem::Problem};
@@ -70,8 +70,7 @@ impl Approvals {
         let call = countersign_understanding::reidentify(&frozen, target)
             .map_err(|refusal| Problem::NotApprovable(format!("its frozen bytes are not understood: {refusal}")))?;
         let (obligations, rules) = self.obligations(&call, &frozen, target, now);
-        let source_ip = &frozen.caller.source_ip;
-        let parameters = call_record(&call, &target.account, &self.masker, source_ip).parameters;
+        let parameters = shown_parameters(&call, &self.masker);
         // Nobody decides on a call that cannot be approved: only its bytes are noted then.
         let facts_hash = obligations.as_ref().map_or(opened.digest, |obligations| {
             facts_hash(&Shown {

@@ -4,9 +4,12 @@
 //! certificate is stored before the machine is woken. Whoever repeats the same decision makes good
 //! what a crash left undone, so every step here is safe to repeat.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
-use countersign_aws::authority::{DecisionItem, SignedCertificate, Stored};
+use countersign_aws::{
+    authority::{DecisionItem, SignedCertificate, Stored},
+    states::Woken,
+};
 use countersign_domain::{
     PersonId, Timestamp, approval,
     certificate::{Approval, CERTIFICATE_LIFETIME, Proof, Statement},
@@ -22,6 +25,10 @@ use crate::{approvals::Approvals, assess::Assessment, problem::Problem};
 
 /// The longest reason, in bytes.
 const LONGEST_REASON: usize = 4000;
+
+/// How often, and how far apart, a task token is looked for that the notifier is about to store.
+const LOOKS_FOR_TOKEN: u32 = 14;
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// What a person sends.
 #[derive(Clone, Debug, Deserialize)]
@@ -117,6 +124,8 @@ impl Approvals {
         if reason.is_empty() || reason.len() > LONGEST_REASON {
             return Err(Problem::Form(format!("a reason is required, of at most {LONGEST_REASON} bytes")));
         }
+        // Without the token nothing could be woken: the decision would be stored and nothing follow.
+        self.await_task_token(found).await?;
         let request = &found.frozen.request_id;
         let seen = self
             .authority
@@ -242,12 +251,30 @@ impl Approvals {
 
     /// Wakes the machine. The token carries no authority: the executor asks for the certificate.
     async fn wake(&self, found: &Assessment) -> Result<(), Problem> {
-        if let Some(token) = self.task_token(found).await? {
-            self.states.succeed(&token, &json!({"verdict": "approve"})).await.map_err(|error| {
-                Problem::unavailable("the call is approved, but its replay cannot be started", &error)
-            })?;
+        const NOT_STARTED: &str = "the call is approved, but its replay cannot be started";
+        let token = self.task_token(found).await?.ok_or(Problem::Unavailable(NOT_STARTED))?;
+        let woken = self
+            .states
+            .succeed(&token, &json!({"verdict": "approve"}))
+            .await
+            .map_err(|error| Problem::unavailable(NOT_STARTED, &error))?;
+        // Over is also what a machine is that an earlier try of this decision has woken.
+        let is_first = found.snapshot.facts.certified_until.is_none() && !found.snapshot.facts.claimed;
+        if woken == Woken::AlreadyOver && is_first {
+            return Err(Problem::Closed("no longer waiting"));
         }
         Ok(())
+    }
+
+    /// A person who is told by other means than mail may be faster than the machine that asks.
+    async fn await_task_token(&self, found: &Assessment) -> Result<(), Problem> {
+        for _ in 0..LOOKS_FOR_TOKEN {
+            if self.task_token(found).await?.is_some() {
+                return Ok(());
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        Err(Problem::Unavailable("the request has not reached its approvers yet"))
     }
 
     async fn task_token(&self, found: &Assessment) -> Result<Option<String>, Problem> {

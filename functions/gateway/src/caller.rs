@@ -42,7 +42,7 @@ impl Gateway {
         let sealer = self.sealer().await?;
         let (claims, secret) = sealer.open_session(presented.unverified_access_key_id(), unverified_token, now)?;
         let secret = SecretKey::new(secret.expose());
-        let service = presented.unverified_scope().service.to_owned();
+        let service = presented.unverified_scope().service;
         let candidates: Box<dyn Iterator<Item = Cow<'_, str>>> = match &incoming.path {
             UnverifiedPath::Raw(path) => Box::new(std::iter::once(Cow::Borrowed(path.as_str()))),
             UnverifiedPath::Decoded(path) => {
@@ -62,10 +62,14 @@ impl Gateway {
     /// Where the door may have lost the path, a signature that fits none says so.
     fn explain_signature(&self, error: SignatureError, incoming: &Incoming) -> Denial {
         match (&error, &incoming.path) {
-            (SignatureError::SignatureMismatch, UnverifiedPath::Decoded(path)) if is_lossy(path) => Denial::PathLost {
-                path: path.chars().take(200).collect(),
-                other_door: self.settings.other_door_url.clone(),
-            },
+            (SignatureError::SignatureMismatch | SignatureError::TooManyPaths, UnverifiedPath::Decoded(path))
+                if is_lossy(path) =>
+            {
+                Denial::PathLost {
+                    path: path.chars().take(200).collect(),
+                    other_door: self.settings.other_door_url.clone(),
+                }
+            }
             _ => Denial::Signature(error),
         }
     }

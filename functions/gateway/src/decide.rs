@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use countersign_catalogue::WireRequest;
 use countersign_domain::{
-    Call, Decision, Obligations, RuleHit, Timestamp,
+    Call, Decision, Obligations, Timestamp,
     event::{Event, Happening},
 };
 use countersign_policy::{Facts, Verdict};
@@ -55,7 +55,7 @@ impl Gateway {
         let verdict = self.decide(&call, &caller, incoming, now);
         let deciding = Deciding { caller: &caller, call: &call, incoming, verdict: &verdict, now };
         match &verdict.decision {
-            Decision::Deny { reason, rules } => self.deny(&deciding, reason, rules).await,
+            Decision::Deny { reason, .. } => self.deny(&deciding, reason).await,
             Decision::NeedsApproval { obligations, .. } => self.hold_or_collect(&deciding, obligations).await,
             Decision::Allow { obligations, .. } => self.forward_or_collect(&deciding, obligations).await,
         }
@@ -98,9 +98,9 @@ impl Gateway {
         )
     }
 
-    async fn deny(&self, deciding: &Deciding<'_>, reason: &str, rules: &[RuleHit]) -> Result<Reply, Denial> {
+    async fn deny(&self, deciding: &Deciding<'_>, reason: &str) -> Result<Reply, Denial> {
         self.record_decision(deciding).await?;
-        Err(Denial::Policy { reason: reason.to_owned(), rules: rules.to_vec() })
+        Err(Denial::Policy(reason.to_owned()))
     }
 
     /// A call that policy lets pass alone may still have been approved before policy changed: its

@@ -7,7 +7,6 @@
 use countersign_catalogue::ApiError;
 use countersign_domain::{
     RequestId, Timestamp,
-    decision::RuleHit,
     ids::{PersonId, TargetName},
 };
 use countersign_identity::session::SessionError;
@@ -56,13 +55,8 @@ pub(crate) enum Denial {
     #[error("the call is not understood and so not forwarded: {0}")]
     NotUnderstood(Refusal),
     /// Policy forbids it.
-    #[error("{}", policy_words(.reason, .rules))]
-    Policy {
-        /// Why.
-        reason: String,
-        /// By which rules.
-        rules: Vec<RuleHit>,
-    },
+    #[error("{0}")]
+    Policy(String),
     /// It waits for approval.
     #[error(
         "this call waits for approval by {who} until {expires_at}. Request {request}. Repeat the same call to collect \
@@ -113,18 +107,21 @@ pub(crate) enum Denial {
         limit: u32,
     },
     /// The answer does not fit through the door. The call was executed.
-    #[error("the call was executed, but its answer of {bytes} bytes is larger than the {limit} that fit through this door{}", use_instead(.other_door.as_deref()))]
+    #[error(
+        "the call was executed, but its answer of {bytes} bytes is larger than the {limit} that fit through this door; ask for less at a time"
+    )]
     AnswerTooLarge {
         /// Its size.
         bytes: usize,
         /// The limit.
         limit: usize,
-        /// The door that lets more through, where there is one.
-        other_door: Option<String>,
     },
     /// The answer could not be masked, so it is not passed. The call was executed.
     #[error("the call was executed, but its answer could not be read for masking and is withheld: {0}")]
     Unmaskable(String),
+    /// A read was sent and no answer came.
+    #[error("AWS did not answer; this call only reads, so it can be repeated")]
+    ReadUnanswered,
     /// Something of ours failed before anything was sent.
     #[error("not forwarded: {what} (nothing was sent; try again)")]
     Unavailable {
@@ -139,16 +136,6 @@ fn use_instead(url: Option<&str>) -> String {
 
 fn named(request: Option<&RequestId>) -> String {
     request.map(|request| format!(". Request {request}")).unwrap_or_default()
-}
-
-fn policy_words(reason: &str, rules: &[RuleHit]) -> String {
-    match rules {
-        [] => reason.to_owned(),
-        rules => {
-            let names: Vec<_> = rules.iter().map(|hit| hit.rule.as_str()).collect();
-            format!("{reason} [{}]", names.join(", "))
-        }
-    }
 }
 
 impl Denial {
@@ -179,10 +166,11 @@ impl Denial {
             | Denial::TargetGone(_)
             | Denial::Quarantined(_)
             | Denial::NotUnderstood(_)
-            | Denial::Policy { .. }
+            | Denial::Policy(_)
             | Denial::Rejected { .. }
             | Denial::NotSent { .. }
             | Denial::TooManyPending { .. }
+            | Denial::ReadUnanswered
             | Denial::Unavailable { .. } => access_denied.to_owned(),
         }
     }
@@ -199,7 +187,7 @@ impl Denial {
             Denial::TargetGone(_) => "target-gone",
             Denial::Quarantined(_) => "quarantined",
             Denial::NotUnderstood(_) => "not-understood",
-            Denial::Policy { .. } => "policy",
+            Denial::Policy(_) => "policy",
             Denial::ApprovalRequired { .. } => "approval-required",
             Denial::Rejected { .. } => "rejected",
             Denial::NotSent { .. } => "not-sent",
@@ -207,6 +195,7 @@ impl Denial {
             Denial::TooManyPending { .. } => "too-many-pending",
             Denial::AnswerTooLarge { .. } => "answer-too-large",
             Denial::Unmaskable(_) => "unmaskable",
+            Denial::ReadUnanswered => "read-unanswered",
             Denial::Unavailable { .. } => "unavailable",
         }
     }
@@ -221,7 +210,7 @@ impl Denial {
             code: self.code(access_denied),
             message: message.collect(),
             request_id: request_id.to_owned(),
-            sender_fault: !matches!(self, Denial::Unavailable { .. }),
+            sender_fault: !matches!(self, Denial::ReadUnanswered | Denial::Unavailable { .. }),
         }
     }
 }

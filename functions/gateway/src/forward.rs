@@ -57,7 +57,7 @@ impl Gateway {
         let scope = if deciding.call.is_read_only() { Scope::Container } else { Scope::Exact };
         let policy = session_policy(&deciding.call.permissions, scope).map_err(|error| {
             tracing::error!(%error, "no session policy");
-            Denial::Policy { reason: format!("no credential can be scoped to this call: {error}"), rules: Vec::new() }
+            Denial::Policy(format!("no credential can be scoped to this call: {error}"))
         })?;
         let session = RoleSession {
             role_arn: &deciding.caller.target.auto_role,
@@ -107,7 +107,7 @@ impl Gateway {
             deciding.call,
             answer.status,
             answer.headers,
-            answer.body,
+            &answer.body,
             &self.masker,
             &obligations.reveal,
         )
@@ -121,7 +121,7 @@ impl Gateway {
             return Ok(reply);
         }
         completion.error = Some("withheld: too large for the door".to_owned());
-        Err(Denial::AnswerTooLarge { bytes: reply.body.len(), limit: LARGEST_ANSWER, other_door: None })
+        Err(Denial::AnswerTooLarge { bytes: reply.body.len(), limit: LARGEST_ANSWER })
     }
 
     /// Writes down how it ended. The call has happened or not by now; that this write failed
@@ -148,7 +148,7 @@ impl Gateway {
 fn no_answer(error: &ForwardError, is_read_only: bool) -> Denial {
     match error {
         ForwardError::NotSent(_) => Denial::Unavailable { what: "AWS could not be reached" },
-        ForwardError::MaybeSent(_) if is_read_only => Denial::Unavailable { what: "AWS did not answer a read" },
+        ForwardError::MaybeSent(_) if is_read_only => Denial::ReadUnanswered,
         ForwardError::MaybeSent(reason) => Denial::OutcomeUnknown { request: None, reason: reason.to_string() },
     }
 }

@@ -82,6 +82,11 @@ impl Gateway {
         let outcome = self.outcomes.get(request).await.map_err(unreadable)?;
         let Some(outcome) = outcome else { return Err(Denial::Unavailable { what: "the outcome cannot be read" }) };
         match outcome.kind {
+            // Executed, but the executor could not give the answer on.
+            OutcomeKind::Answered if outcome.reason.is_some() => {
+                let reason = outcome.reason.unwrap_or_default();
+                self.hand_over(deciding, snapshot, || Denial::Unmaskable(reason)).await
+            }
             OutcomeKind::Answered => {
                 let status = outcome.status.unwrap_or(200);
                 if self.mark_delivered(deciding, snapshot, status).await? {
@@ -288,6 +293,7 @@ fn reply_of(outcome: Outcome, status: u16) -> Reply {
     Reply { status, headers: outcome.headers, body: outcome.body }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` hands over")]
 pub(crate) fn unreadable(error: AuthorityError) -> Denial {
     tracing::error!(%error, "the authority table");
     Denial::Unavailable { what: "requests for approval cannot be read" }

@@ -45,8 +45,12 @@ impl Gateway {
 
     async fn try_web_identity_login(&self, incoming: &Incoming, now: Timestamp) -> Result<String, StsError> {
         let form = web_identity::parse(&incoming.body)?;
-        let identity =
-            self.tokens.verify_agent(&form.unverified_token, now).await.map_err(|error| StsError::from(&error))?;
+        // Token files end with a newline more often than not, and SDKs send them as they are.
+        let identity = self
+            .tokens
+            .verify_agent(form.unverified_token.trim(), now)
+            .await
+            .map_err(|error| StsError::from(&error))?;
         let target = self.bundle.settings().target_by_role(&form.role_arn).ok_or_else(|| {
             StsError::new(
                 StsCode::AccessDenied,

@@ -66,12 +66,12 @@ async fn handle(gateway: &Gateway, event: &str) -> PayloadReply {
                 Voice::guessed(&incoming)
                     .say(&Denial::Unavailable { what: "the gateway failed on this request" }, &incoming)
             });
-            reply.into_payload(payload)
+            reply.into_payload(payload, incoming.method == "HEAD")
         }
         Err(error) => {
             tracing::error!(%error, "an event that is no http request");
             let body = serde_json::json!({"message": "not forwarded: the event is no HTTP request of a known form"});
-            Reply::json(400, &body).into_payload(Payload::V2)
+            Reply::json(400, &body).into_payload(Payload::V2, false)
         }
     }
 }

@@ -62,8 +62,9 @@ impl Reply {
 
     /// As the door takes it. Every answer says that it is no page: an agent's data must never run
     /// as one in a browser that is led to this host.
-    pub(crate) fn into_payload(mut self, payload: Payload) -> PayloadReply {
-        self.headers.retain(|(name, _)| is_allowed_header(name) && name != "content-length");
+    pub(crate) fn into_payload(mut self, payload: Payload, is_head: bool) -> PayloadReply {
+        // The door counts the body; only the length of what a HEAD stands for must be told.
+        self.headers.retain(|(name, _)| is_allowed_header(name) && (is_head || name != "content-length"));
         self.headers.push(("x-content-type-options".into(), "nosniff".into()));
         self.headers.push(("content-security-policy".into(), "sandbox; default-src 'none'".into()));
         let (body, is_base64_encoded) = match std::str::from_utf8(&self.body) {
@@ -146,7 +147,7 @@ mod tests {
 
     #[test]
     fn only_listed_headers_pass_and_no_answer_can_be_a_page() {
-        let json = serde_json::to_value(reply(b"ok").into_payload(Payload::V2)).unwrap();
+        let json = serde_json::to_value(reply(b"ok").into_payload(Payload::V2, false)).unwrap();
         assert_eq!(
             json,
             serde_json::json!({
@@ -164,7 +165,7 @@ mod tests {
 
     #[test]
     fn payload_one_lists_values_and_bytes_travel_as_base64() {
-        let json = serde_json::to_value(reply(b"\xff\x00").into_payload(Payload::V1)).unwrap();
+        let json = serde_json::to_value(reply(b"\xff\x00").into_payload(Payload::V1, false)).unwrap();
         assert_eq!(json["multiValueHeaders"]["x-amz-meta-a"], serde_json::json!(["1", "2"]));
         assert_eq!(json["body"], "/wA=");
         assert_eq!(json["isBase64Encoded"], true);

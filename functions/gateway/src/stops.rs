@@ -78,7 +78,7 @@ mod tests {
     fn a_look_counts_for_five_seconds_of_wall_clock_and_never_backwards() {
         let stops = Stops::default();
         let session = SessionId::from_bits([1; 16]);
-        let at = |seconds| Timestamp::from_secs(1000 + seconds);
+        let at = |seconds: u64| Timestamp::from_secs(1000 + seconds);
         stops.remember(&session, at(0), Some("halt".into()));
         assert_eq!(stops.fresh(&session, at(4)), Some(Some("halt".into())));
         assert_eq!(stops.fresh(&session, at(5)), None);

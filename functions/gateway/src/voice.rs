@@ -99,7 +99,8 @@ mod tests {
             )
         };
         let form = ("content-type", "application/x-www-form-urlencoded; charset=utf-8");
-        let table: Vec<(Vec<(&str, &str)>, &str, Protocol)> = vec![
+        type Row<'a> = (Vec<(&'a str, &'a str)>, &'a str, Protocol);
+        let table: Vec<Row<'_>> = vec![
             (vec![("x-amz-target", "DynamoDB_20120810.GetItem")], "dynamodb", Protocol::Json),
             (vec![("smithy-protocol", "rpc-v2-cbor")], "monitoring", Protocol::RpcV2Cbor),
             (vec![form], "iam", Protocol::Query),

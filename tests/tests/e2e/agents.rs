@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use super::{
     Test,
-    stage::{TRUST, fresh, upstream},
+    stage::{TRUST, bucket as make_bucket, fresh, upstream},
 };
 
 pub(crate) const TESTS: &[Test] = &[
@@ -22,18 +22,30 @@ pub(crate) const TESTS: &[Test] = &[
 
 fn s3(stack: &Stack) -> Result<()> {
     let bucket = fresh("agent-scratch");
-    upstream(stack, "s3", "create_bucket", json!({"Bucket": bucket}))?;
+    make_bucket(stack, &bucket)?;
     let mut agent = Agent::new(stack, "explorer", "look-around")?;
     let large = STANDARD.encode(vec![0xA5_u8; 3 * 1024 * 1024]);
     let small = STANDARD.encode(b"hello");
     let keys = [
-        "plain", "with space", "a+b", "ünï/cødé", "deep/er/path", "percent%20literal", "semi;colon,comma", "q=1&r=2", "tilde~dash-_.",
-        "(paren)'quote'!", "@at:colon$dollar",
+        "plain",
+        "with space",
+        "a+b",
+        "ünï/cødé",
+        "deep/er/path",
+        "percent%20literal",
+        "semi;colon,comma",
+        "q=1&r=2",
+        "tilde~dash-_.",
+        "(paren)'quote'!",
+        "@at:colon$dollar",
     ];
     for key in keys {
         agent.must("s3", "put_object", json!({"Bucket": bucket, "Key": key, "Body": {"base64": small}}))?;
         let got = agent.must("s3", "get_object", json!({"Bucket": bucket, "Key": key}))?;
-        ensure!(got.pointer("/Body/base64").and_then(Json::as_str) == Some(small.as_str()), "`{key}` came back as {got}");
+        ensure!(
+            got.pointer("/Body/base64").and_then(Json::as_str) == Some(small.as_str()),
+            "`{key}` came back as {got}"
+        );
         upstream(stack, "s3", "head_object", json!({"Bucket": bucket, "Key": key}))?;
     }
     agent.must("s3", "put_object", json!({"Bucket": bucket, "Key": "large", "Body": {"base64": large}}))?;
@@ -60,11 +72,15 @@ fn many_services(stack: &Stack) -> Result<()> {
     let url = queue.get("QueueUrl").cloned().unwrap_or_default();
     agent.must("sqs", "send_message", json!({"QueueUrl": url, "MessageBody": "hello"}))?;
     agent.must("ec2", "describe_regions", json!({}))?;
-    agent.must("ec2", "describe_instances", json!({"Filters": [{"Name": "instance-state-name", "Values": ["running"]}]}))?;
+    agent.must(
+        "ec2",
+        "describe_instances",
+        json!({"Filters": [{"Name": "instance-state-name", "Values": ["running"]}]}),
+    )?;
     agent.must("iam", "list_roles", json!({}))?;
     agent.must("cloudformation", "list_stacks", json!({}))?;
     agent.must("cloudwatch", "list_metrics", json!({}))?;
-    agent.must("lambda", "list_functions", json!({}))?;
+    agent.must("lambda", "list_event_source_mappings", json!({}))?;
     agent.must("rds", "describe_db_instances", json!({}))?;
     agent.must("kms", "list_keys", json!({}))?;
     agent.must("sns", "list_topics", json!({}))?;
@@ -74,7 +90,7 @@ fn many_services(stack: &Stack) -> Result<()> {
 
 fn cli(stack: &Stack) -> Result<()> {
     let bucket = fresh("agent-scratch");
-    upstream(stack, "s3", "create_bucket", json!({"Bucket": bucket}))?;
+    make_bucket(stack, &bucket)?;
     let agent = Agent::new(stack, "explorer", "look-around")?;
     std::fs::write(agent.folder().join("note.txt"), "from the CLI")?;
     let target = format!("s3://{bucket}/dir with space/note.txt");
@@ -103,10 +119,18 @@ fn denied(stack: &Stack) -> Result<()> {
     ensure!(refused.message.len() > 20, "no reason: {refused:?}");
     let refused = agent.must_fail("iam", "create_access_key", json!({"UserName": "eve"}))?;
     ensure!(refused.code == "AccessDenied", "{refused:?}");
-    let refused = agent.must_fail("sts", "assume_role", json!({"RoleArn": "arn:aws:iam::123456789012:role/x", "RoleSessionName": "x"}))?;
+    let refused = agent.must_fail(
+        "sts",
+        "assume_role",
+        json!({"RoleArn": "arn:aws:iam::123456789012:role/x", "RoleSessionName": "escape"}),
+    )?;
     ensure!(refused.code.contains("AccessDenied"), "{refused:?}");
-    let refused = agent.must_fail("iam", "create_role", json!({"RoleName": "‹masked:x›", "AssumeRolePolicyDocument": TRUST}));
-    ensure!(refused.is_ok_and(|refused| !refused.code.contains("ApprovalRequired")), "a mask token was taken for a name");
+    let refused =
+        agent.must_fail("iam", "create_role", json!({"RoleName": "‹masked:x›", "AssumeRolePolicyDocument": TRUST}));
+    ensure!(
+        refused.is_ok_and(|refused| !refused.code.contains("ApprovalRequired")),
+        "a mask token was taken for a name"
+    );
     Ok(())
 }
 
@@ -125,11 +149,16 @@ fn unsigned(stack: &Stack) -> Result<()> {
         ("GET", "/", None),
         ("POST", "/", Some("Action=ListUsers&Version=2010-05-08")),
         ("GET", "/bucket/key", None),
-        ("POST", "/", Some("Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleArn=x&RoleSessionName=x&WebIdentityToken=x")),
+        (
+            "POST",
+            "/",
+            Some("Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleArn=x&RoleSessionName=x&WebIdentityToken=x"),
+        ),
         ("POST", "/", Some("Action=GetSessionToken&Version=2011-06-15")),
         ("GET", "/_/v1/requests/r-aaaaaaaaaaaaaaaaaaaaaaaaaa", None),
     ] {
-        let answer = fetch(method, &format!("{gateway}{path}"), &[("content-type", "application/x-www-form-urlencoded")], body)?;
+        let answer =
+            fetch(method, &format!("{gateway}{path}"), &[("content-type", "application/x-www-form-urlencoded")], body)?;
         ensure!((400..500).contains(&answer.status), "{method} {path}: {} {}", answer.status, answer.body);
         ensure!(answer.policy.as_deref().is_some_and(|policy| policy.contains("sandbox")), "no sandbox: {answer:?}");
         ensure!(answer.cookies.is_empty(), "a cookie: {answer:?}");
@@ -142,11 +171,12 @@ fn own_endpoints(stack: &Stack) -> Result<()> {
     ensure!(health.status == 200, "{health:?}");
     let token = stack.token(&["--agent", "explorer"])?;
     let bearer = format!("Bearer {token}");
-    let order = json!({"target": "sandbox", "task": "look", "reason": "because", "ticket": "T-1"}).to_string();
+    let order = json!({"target": "main", "task": "look", "reason": "because", "ticket": "T-1"}).to_string();
     let session = fetch("POST", &stack.url("gateway", "/_/v1/sessions"), &[("authorization", &bearer)], Some(&order))?;
     let given: Json = serde_json::from_str(&session.body)?;
     ensure!(session.status == 200 && given.get("Version") == Some(&json!(1)), "{session:?}");
-    let forged = fetch("POST", &stack.url("gateway", "/_/v1/sessions"), &[("authorization", "Bearer a.b.c")], Some(&order))?;
+    let forged =
+        fetch("POST", &stack.url("gateway", "/_/v1/sessions"), &[("authorization", "Bearer a.b.c")], Some(&order))?;
     ensure!(forged.status >= 400, "{forged:?}");
     Ok(())
 }

@@ -65,13 +65,14 @@ fn by_the_cli(stack: &Stack) -> Result<()> {
     let output = agent.cli(&arguments)?;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     ensure!(!output.status.success() && said.contains("ApprovalRequired"), "the CLI said: {said}");
-    let request = countersign_tests::agent::Refused { class: String::new(), code: String::new(), message: said }.request_id()?;
+    let request =
+        countersign_tests::agent::Refused { class: String::new(), code: String::new(), message: said }.request_id()?;
     approve(stack, "ann", &request)?;
     let mut same = Agent::new(stack, "deployer", "waiting")?;
     await_state(&mut same, stack, &request, &["answered"], 30)?;
     let output = agent.cli(&arguments)?;
-    let role: Json = serde_json::from_slice(&output.stdout)
-        .with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())?;
+    let role: Json =
+        serde_json::from_slice(&output.stdout).with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())?;
     ensure!(role.pointer("/Role/RoleName") == Some(&json!(name)), "collected: {role}");
     ensure!(sent(stack, "CreateRole", &name)? == 1, "not sent exactly once");
     Ok(())
@@ -88,7 +89,9 @@ fn hidden(page: &str, name: &str) -> Result<String> {
 fn form(fields: &[(&str, &str)]) -> String {
     let encode = |text: &str| -> String {
         text.bytes()
-            .map(|byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+            .map(
+                |byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") },
+            )
             .collect()
     };
     fields.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect::<Vec<_>>().join("&")
@@ -107,8 +110,11 @@ fn by_emailed_code(stack: &Stack) -> Result<()> {
     ensure!(first.status == 200 && !first.body.contains(&name), "the link alone shows the call: {}", first.body);
     let asked = fetch("POST", &format!("{link}/code"), FORM, Some(""))?;
     ensure!(asked.status == 200, "no code: {} {}", asked.status, asked.body);
-    let letter = await_message(stack, "ben@example.com", |message| message.subject.contains("code") && message.text.contains(&request))?;
-    let code = letter.text.split_whitespace().find(|word| word.len() == 8 && word.bytes().all(|byte| byte.is_ascii_digit()));
+    let letter = await_message(stack, "ben@example.com", |message| {
+        message.subject.contains("code") && message.text.contains(&request)
+    })?;
+    let code =
+        letter.text.split_whitespace().find(|word| word.len() == 8 && word.bytes().all(|byte| byte.is_ascii_digit()));
     let code = code.context("no code in the mail")?;
     let wrong = if code == "00000000" { "00000001" } else { "00000000" };
     let refused = fetch("POST", &format!("{link}/open"), FORM, Some(&form(&[("code", wrong)])))?;
@@ -153,7 +159,10 @@ fn denial(stack: &Stack) -> Result<()> {
     let refused = agent.must_fail("iam", "create_role", role(&name))?;
     ensure!(refused.code == "AccessDenied", "{refused:?}");
     ensure!(refused.message.contains("checked by a test") && refused.message.contains(&request), "{refused:?}");
-    ensure!(agent.must_fail("iam", "create_role", role(&name))?.message.contains(&request), "a new request in the cool-down");
+    ensure!(
+        agent.must_fail("iam", "create_role", role(&name))?.message.contains(&request),
+        "a new request in the cool-down"
+    );
     ensure!(sent(stack, "CreateRole", &name)? == 0, "a denied call was sent");
     Ok(())
 }
@@ -200,7 +209,9 @@ fn links_decide_nothing(stack: &Stack) -> Result<()> {
         String::new(),
     ];
     for guess in &guesses {
-        for url in [format!("{link}/decision"), format!("{link}/open"), format!("{page}/decision"), link.clone(), page.clone()] {
+        for url in
+            [format!("{link}/decision"), format!("{link}/open"), format!("{page}/decision"), link.clone(), page.clone()]
+        {
             let answer = fetch("POST", &url, FORM, Some(guess))?;
             ensure!((400..500).contains(&answer.status), "POST {url} `{guess}`: {} {}", answer.status, answer.body);
         }
@@ -218,7 +229,8 @@ fn stale_digest(stack: &Stack) -> Result<()> {
     let mut agent = Agent::new(stack, "deployer", "asks")?;
     let (request, _) = held(&mut agent, "iam", "create_role", &role(&fresh("stale-role")))?;
     let ann = Approver::new(stack, "ann")?;
-    let refused = ann.decide(stack, &request, &json!({"verdict": "approve", "reason": "x", "frozen_digest": "0".repeat(64)}))?;
+    let refused =
+        ann.decide(stack, &request, &json!({"verdict": "approve", "reason": "x", "frozen_digest": "0".repeat(64)}))?;
     ensure!(refused.status == 409, "{} {}", refused.status, refused.body);
     let refused = ann.decide(stack, &request, &json!({"verdict": "approve", "reason": "  "}))?;
     ensure!(refused.status == 400, "no reason was asked: {}", refused.body);
@@ -237,7 +249,8 @@ fn one_request(stack: &Stack) -> Result<()> {
     let (third, _) = held(&mut agent, "iam", "create_role", &role(&fresh("other-role")))?;
     ensure!(first != third, "two calls are one request");
     std::thread::sleep(Duration::from_millis(500));
-    let mails = messages(stack)?.into_iter().filter(|mail| mail.to.contains("ann@") && mail.text.contains(&first)).count();
+    let mails =
+        messages(stack)?.into_iter().filter(|mail| mail.to.contains("ann@") && mail.text.contains(&first)).count();
     ensure!(mails == 1, "{mails} mails about one request");
     Ok(())
 }
@@ -255,9 +268,18 @@ fn hostile_words(stack: &Stack) -> Result<()> {
     let cookie_page = Approver::new(stack, "ann")?.look(stack, &request)?;
     ensure!(cookie_page.status == 200, "{}", cookie_page.body);
     let bearer = format!("Bearer {}", stack.token(&["--person", "ann"])?);
-    let page = fetch("GET", &stack.url("approvals", &format!("/requests/{request}")), &[("authorization", &bearer), ("accept", "text/html")], None)?;
+    let page = fetch(
+        "GET",
+        &stack.url("approvals", &format!("/requests/{request}")),
+        &[("authorization", &bearer), ("accept", "text/html")],
+        None,
+    )?;
     ensure!(page.status == 200, "{}", page.body);
-    ensure!(!page.body.contains("<form action=//evil>") && !page.body.contains(description), "unescaped: {}", page.body);
+    ensure!(
+        !page.body.contains("<form action=//evil>") && !page.body.contains(description),
+        "unescaped: {}",
+        page.body
+    );
     ensure!(page.body.contains("&lt;form action=//evil&gt;"), "not shown: {}", page.body);
     ensure!(page.policy.as_deref().is_some_and(|policy| policy.contains("default-src 'none'")), "{:?}", page.policy);
     Ok(())

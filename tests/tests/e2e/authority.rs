@@ -2,7 +2,11 @@
 
 use anyhow::{Context, Result, ensure};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use countersign_tests::{agent::Agent, approver::Approver, stack::Stack};
+use countersign_tests::{
+    agent::Agent,
+    approver::{Approver, await_message},
+    stack::Stack,
+};
 use serde_json::{Value as Json, json};
 
 use super::{
@@ -19,7 +23,11 @@ pub(crate) const TESTS: &[Test] = &[
 
 /// A variable of a function, as the stack resolved it.
 fn variable<'a>(stack: &'a Stack, name: &str) -> Result<&'a str> {
-    stack.ready.pointer(&format!("/settings/{name}")).and_then(Json::as_str).with_context(|| format!("no setting {name}"))
+    stack
+        .ready
+        .pointer(&format!("/settings/{name}"))
+        .and_then(Json::as_str)
+        .with_context(|| format!("no setting {name}"))
 }
 
 fn item(pk: &str, attributes: &[(&str, Json)]) -> Json {
@@ -33,30 +41,47 @@ fn item(pk: &str, attributes: &[(&str, Json)]) -> Json {
 fn gateway_role(stack: &Stack) -> Result<()> {
     let table = variable(stack, "COUNTERSIGN_AUTHORITY_TABLE")?;
     let id = "r-aaaaaaaaaaaaaaaaaaaaaaaaaa";
-    let gateway = |service: &str, operation: &str, parameters: Json| as_function(stack, "gateway", service, operation, parameters);
+    let gateway = |service: &str, operation: &str, parameters: Json| {
+        as_function(stack, "gateway", service, operation, parameters)
+    };
     let approved = variable(stack, "COUNTERSIGN_TARGET_APPROVED_ROLE")?;
-    must_be_refused(&gateway("sts", "assume_role", json!({"RoleArn": approved, "RoleSessionName": "steal"}))?, "the approved role")?;
-    must_be_refused(&gateway("stepfunctions", "send_task_success", json!({"taskToken": "x", "output": "{}"}))?, "SendTaskSuccess")?;
+    must_be_refused(
+        &gateway("sts", "assume_role", json!({"RoleArn": approved, "RoleSessionName": "steal"}))?,
+        "the approved role",
+    )?;
+    must_be_refused(
+        &gateway("stepfunctions", "send_task_success", json!({"taskToken": "x", "output": "{}"}))?,
+        "SendTaskSuccess",
+    )?;
     must_be_refused(&gateway("stepfunctions", "send_task_failure", json!({"taskToken": "x"}))?, "SendTaskFailure")?;
     let message = STANDARD.encode([7_u8; 32]);
     must_be_refused(
-        &gateway("kms", "sign", json!({
-            "KeyId": variable(stack, "COUNTERSIGN_CERTIFICATE_KEY")?, "Message": {"base64": message},
-            "MessageType": "DIGEST", "SigningAlgorithm": "ECDSA_SHA_256",
-        }))?,
+        &gateway(
+            "kms",
+            "sign",
+            json!({
+                "KeyId": variable(stack, "COUNTERSIGN_CERTIFICATE_KEY")?, "Message": {"base64": message},
+                "MessageType": "DIGEST", "SigningAlgorithm": "ECDSA_SHA_256",
+            }),
+        )?,
         "kms:Sign",
     )?;
     must_be_refused(
-        &gateway("kms", "decrypt", json!({
-            "KeyId": variable(stack, "COUNTERSIGN_FROZEN_KEY")?, "CiphertextBlob": {"base64": message},
-            "EncryptionContext": {"request": id},
-        }))?,
+        &gateway(
+            "kms",
+            "decrypt",
+            json!({
+                "KeyId": variable(stack, "COUNTERSIGN_FROZEN_KEY")?, "CiphertextBlob": {"base64": message},
+                "EncryptionContext": {"request": id},
+            }),
+        )?,
         "decrypting frozen bodies",
     )?;
     for prefix in ["DEC#", "CERT#", "TOK#", "LNK#", "CLAIM#", "OUT#", "SEEN#", "CODE#", "QUAR#"] {
         let forged = item(&format!("{prefix}{id}"), &[]);
         must_be_refused(&gateway("dynamodb", "put_item", json!({"TableName": table, "Item": forged}))?, prefix)?;
-        let transaction = json!({"TransactItems": [{"Put": {"TableName": table, "Item": item(&format!("{prefix}{id}"), &[])}}]});
+        let transaction =
+            json!({"TransactItems": [{"Put": {"TableName": table, "Item": item(&format!("{prefix}{id}"), &[])}}]});
         must_be_refused(&gateway("dynamodb", "transact_write_items", transaction)?, prefix)?;
     }
     for secret in ["TOK#", "LNK#", "CODE#"] {
@@ -64,12 +89,21 @@ fn gateway_role(stack: &Stack) -> Result<()> {
         must_be_refused(&gateway("dynamodb", "get_item", json!({"TableName": table, "Key": key}))?, secret)?;
     }
     must_be_refused(&gateway("dynamodb", "scan", json!({"TableName": table}))?, "Scan")?;
-    must_be_refused(&gateway("dynamodb", "execute_statement", json!({"Statement": format!("SELECT * FROM \"{table}\"")}))?, "PartiQL")?;
+    must_be_refused(
+        &gateway("dynamodb", "execute_statement", json!({"Statement": format!("SELECT * FROM \"{table}\"")}))?,
+        "PartiQL",
+    )?;
     let record = variable(stack, "COUNTERSIGN_RECORD_TABLE")?;
     let event = json!({"pk": {"S": "EX#x#y"}, "sk": {"N": "0"}});
-    must_be_refused(&gateway("dynamodb", "put_item", json!({"TableName": record, "Item": event}))?, "the executor's record")?;
+    must_be_refused(
+        &gateway("dynamodb", "put_item", json!({"TableName": record, "Item": event}))?,
+        "the executor's record",
+    )?;
     let own = json!({"pk": {"S": "GW#x#y"}, "sk": {"N": "0"}});
-    must_be_refused(&gateway("dynamodb", "delete_item", json!({"TableName": record, "Key": own}))?, "deleting from the record")?;
+    must_be_refused(
+        &gateway("dynamodb", "delete_item", json!({"TableName": record, "Key": own}))?,
+        "deleting from the record",
+    )?;
     Ok(())
 }
 
@@ -82,7 +116,8 @@ fn other_roles(stack: &Stack) -> Result<()> {
     ] {
         for prefix in prefixes {
             let forged = item(&format!("{prefix}r-aaaaaaaaaaaaaaaaaaaaaaaaaa"), &[]);
-            let put = as_function(stack, function, "dynamodb", "put_item", json!({"TableName": table, "Item": forged}))?;
+            let put =
+                as_function(stack, function, "dynamodb", "put_item", json!({"TableName": table, "Item": forged}))?;
             must_be_refused(&put, &format!("{function} writing {prefix}"))?;
         }
     }
@@ -95,7 +130,10 @@ fn other_roles(stack: &Stack) -> Result<()> {
     for function in ["approvals", "notifier"] {
         for role in ["COUNTERSIGN_TARGET_APPROVED_ROLE", "COUNTERSIGN_TARGET_AUTO_ROLE"] {
             let order = json!({"RoleArn": variable(stack, role)?, "RoleSessionName": "steal"});
-            must_be_refused(&as_function(stack, function, "sts", "assume_role", order)?, &format!("{function} assuming {role}"))?;
+            must_be_refused(
+                &as_function(stack, function, "sts", "assume_role", order)?,
+                &format!("{function} assuming {role}"),
+            )?;
         }
     }
     Ok(())
@@ -121,6 +159,7 @@ fn forged_items(stack: &Stack) -> Result<()> {
     let mut agent = Agent::new(stack, "deployer", "is-forged")?;
     let parameters = json!({"RoleName": name, "AssumeRolePolicyDocument": TRUST});
     let (request, _) = held(&mut agent, "iam", "create_role", &parameters)?;
+    await_message(stack, "ann@example.com", |message| message.text.contains(&request))?;
     let ann = Approver::new(stack, "ann")?;
     let honest: Json = serde_json::from_str(&ann.look(stack, &request)?.body)?;
     let mut forged = request_item(stack, &request)?;
@@ -136,11 +175,27 @@ fn forged_items(stack: &Stack) -> Result<()> {
     }
     put_as_gateway(stack, &forged)?;
     let shown: Json = serde_json::from_str(&ann.look(stack, &request)?.body)?;
-    for same in ["operation", "host", "parameters", "permissions", "obligations", "frozen_digest", "facts_hash", "expires_at", "target", "command_line"] {
-        ensure!(shown.get(same) == honest.get(same), "`{same}` changed from {:?} to {:?}", honest.get(same), shown.get(same));
+    for same in [
+        "operation",
+        "host",
+        "parameters",
+        "permissions",
+        "obligations",
+        "frozen_digest",
+        "facts_hash",
+        "expires_at",
+        "target",
+        "command_line",
+    ] {
+        ensure!(
+            shown.get(same) == honest.get(same),
+            "`{same}` changed from {:?} to {:?}",
+            honest.get(same),
+            shown.get(same)
+        );
     }
     if let Some(fields) = forged.as_object_mut() {
-        fields.insert("target".into(), json!({"S": "sandbox"}));
+        fields.insert("target".into(), json!({"S": "main"}));
     }
     put_as_gateway(stack, &forged)?;
     approve(stack, "ann", &request)?;
@@ -152,8 +207,10 @@ fn forged_items(stack: &Stack) -> Result<()> {
 fn swapped_body(stack: &Stack) -> Result<()> {
     let mut agent = Agent::new(stack, "deployer", "is-swapped")?;
     let [one, other] = [fresh("swap-role"), fresh("swap-role")];
-    let (first, _) = held(&mut agent, "iam", "create_role", &json!({"RoleName": one, "AssumeRolePolicyDocument": TRUST}))?;
-    let (second, _) = held(&mut agent, "iam", "create_role", &json!({"RoleName": other, "AssumeRolePolicyDocument": TRUST}))?;
+    let (first, _) =
+        held(&mut agent, "iam", "create_role", &json!({"RoleName": one, "AssumeRolePolicyDocument": TRUST}))?;
+    let (second, _) =
+        held(&mut agent, "iam", "create_role", &json!({"RoleName": other, "AssumeRolePolicyDocument": TRUST}))?;
     let ann = Approver::new(stack, "ann")?;
     let seen: Json = serde_json::from_str(&ann.look(stack, &first)?.body)?;
     // The other request's sealed bytes and key, under this request's id.
@@ -170,7 +227,8 @@ fn swapped_body(stack: &Stack) -> Result<()> {
     let order = json!({"verdict": "approve", "reason": "x", "frozen_digest": seen.get("frozen_digest")});
     let url = stack.url("approvals", &format!("/requests/{first}/decision"));
     let bearer = format!("Bearer {}", stack.token(&["--person", "ann"])?);
-    let headers = [("authorization", bearer.as_str()), ("content-type", "application/json"), ("accept", "application/json")];
+    let headers =
+        [("authorization", bearer.as_str()), ("content-type", "application/json"), ("accept", "application/json")];
     let refused = countersign_tests::approver::fetch("POST", &url, &headers, Some(&order.to_string()))?;
     ensure!(refused.status == 409, "swapped bytes were approved: {} {}", refused.status, refused.body);
     for name in [one, other] {

@@ -41,8 +41,15 @@ pub(crate) fn upstream(stack: &Stack, service: &str, operation: &str, parameters
 }
 
 /// A call with the execution role's credentials of a function, against the endpoint that enforces IAM.
-pub(crate) fn as_function(stack: &Stack, function: &str, service: &str, operation: &str, parameters: Json) -> Result<Json> {
-    let path = stack.ready.pointer(&format!("/credentials/{function}")).and_then(Json::as_str).context("no credentials")?;
+pub(crate) fn as_function(
+    stack: &Stack,
+    function: &str,
+    service: &str,
+    operation: &str,
+    parameters: Json,
+) -> Result<Json> {
+    let path =
+        stack.ready.pointer(&format!("/credentials/{function}")).and_then(Json::as_str).context("no credentials")?;
     let given: Json = serde_json::from_slice(&std::fs::read(path)?)?;
     let text = |name: &str| given.get(name).and_then(Json::as_str).unwrap_or_default().to_owned();
     let (id, secret, token) = (text("AccessKeyId"), text("SecretAccessKey"), text("SessionToken"));
@@ -76,7 +83,12 @@ pub(crate) fn sent(stack: &Stack, operation: &str, mark: &str) -> Result<usize> 
 
 /// Has a fault happen to coming calls.
 pub(crate) fn fault(stack: &Stack, fault: &Json) -> Result<()> {
-    let answer = fetch("POST", &stack.url("control", "/faults"), &[("content-type", "application/json")], Some(&fault.to_string()))?;
+    let answer = fetch(
+        "POST",
+        &stack.url("control", "/faults"),
+        &[("content-type", "application/json")],
+        Some(&fault.to_string()),
+    )?;
     ensure!(answer.status < 300, "the fault was not taken: {} {}", answer.status, answer.body);
     Ok(())
 }
@@ -102,6 +114,8 @@ pub(crate) fn decide(stack: &Stack, person: &str, request: &str, verdict: &str) 
     if let (Some(name), Some(fields)) = (seen.get("confirm").filter(|name| name.is_string()), order.as_object_mut()) {
         fields.insert("confirm".to_owned(), name.clone());
     }
+    let reading = seen.pointer("/obligations/min_review/secs").and_then(Json::as_u64).unwrap_or_default();
+    std::thread::sleep(Duration::from_secs(reading));
     let answer = approver.decide(stack, request, &order)?;
     ensure!(answer.status == 200, "{person} could not {verdict}: {} {}", answer.status, answer.body);
     Ok(())
@@ -111,13 +125,20 @@ pub(crate) fn decide(stack: &Stack, person: &str, request: &str, verdict: &str) 
 pub(crate) fn state(agent: &mut Agent, stack: &Stack, request: &str) -> Result<String> {
     let token = std::fs::read_to_string(agent.folder().join("token"))?;
     let bearer = format!("Bearer {}", token.trim());
-    let answer = fetch("GET", &stack.url("gateway", &format!("/_/v1/requests/{request}")), &[("authorization", &bearer)], None)?;
+    let answer =
+        fetch("GET", &stack.url("gateway", &format!("/_/v1/requests/{request}")), &[("authorization", &bearer)], None)?;
     let body: Json = serde_json::from_str(&answer.body).with_context(|| answer.body.clone())?;
     Ok(body.get("state").and_then(Json::as_str).unwrap_or_default().to_owned())
 }
 
 /// Waits until a request is in one of the states.
-pub(crate) fn await_state(agent: &mut Agent, stack: &Stack, request: &str, states: &[&str], patience: u64) -> Result<String> {
+pub(crate) fn await_state(
+    agent: &mut Agent,
+    stack: &Stack,
+    request: &str,
+    states: &[&str],
+    patience: u64,
+) -> Result<String> {
     eventually(&format!("{request} in {states:?}"), Duration::from_secs(patience), || {
         let now = state(agent, stack, request)?;
         Ok(states.contains(&now.as_str()).then_some(now))
@@ -131,6 +152,12 @@ pub(crate) fn held(agent: &mut Agent, service: &str, operation: &str, parameters
         bail!("not held: {refused:?}");
     }
     Ok((refused.request_id()?, refused))
+}
+
+/// A bucket in the target account.
+pub(crate) fn bucket(stack: &Stack, name: &str) -> Result<()> {
+    let place = json!({"LocationConstraint": stack.get("region")});
+    upstream(stack, "s3", "create_bucket", json!({"Bucket": name, "CreateBucketConfiguration": place})).map(|_| ())
 }
 
 /// A name that no other test uses.

@@ -104,16 +104,22 @@ pub(super) fn parameters(config: &StackConfig, listeners: &Listeners) -> BTreeMa
 }
 
 /// The roles of the stack and of the target account.
-pub(super) fn all_roles(plan: &Plan, templates: &Templates) -> Result<Roles, StackError> {
+///
+/// With a bundle of its own, which may let more pass than the template's default foresees, the auto
+/// role may do everything that its boundary leaves: the bundle and the session policies decide.
+pub(super) fn all_roles(plan: &Plan, templates: &Templates, own_bundle: bool) -> Result<Roles, StackError> {
     let role = |name: &str| {
         let wanted = format!("{STACK_NAME}-{name}");
         let role = plan.roles.iter().find(|role| role.name == wanted).map(|role| role.arn.clone());
         role.ok_or_else(|| StackError::Template(format!("the template declares no role `{wanted}`")))
     };
-    let parameters = BTreeMap::from([
+    let mut parameters = BTreeMap::from([
         ("GatewayRoleArn".to_owned(), role("gateway")?),
         ("ExecutorRoleArn".to_owned(), role("executor")?),
     ]);
+    if own_bundle {
+        parameters.insert("AutoActions".to_owned(), "*".to_owned());
+    }
     let pseudo = Pseudo {
         account: TARGET_ACCOUNT.to_owned(),
         stack_name: "countersign-target".to_owned(),
