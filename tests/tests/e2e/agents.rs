@@ -100,7 +100,7 @@ fn cli(stack: &Stack) -> Result<()> {
         vec!["s3", "cp", &target, "back.txt"],
         vec!["ec2", "describe-vpcs"],
         vec!["iam", "list-users"],
-        vec!["sqs", "list-queues"],
+        vec!["sns", "list-topics"],
     ] {
         let output = agent.cli(&arguments)?;
         ensure!(output.status.success(), "aws {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
