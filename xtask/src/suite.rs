@@ -32,7 +32,8 @@ pub(crate) fn demo(options: &DemoOptions) -> Outcome {
 /// When a tool is missing, something does not compile or a test fails.
 pub(crate) fn test(options: &TestOptions) -> Outcome {
     let started = Instant::now();
-    tools::need(&[Tool::CCompiler, Tool::Python])?;
+    tools::install_browser()?;
+    tools::need(&[Tool::CCompiler, Tool::Python, Tool::Browser])?;
     // The very set that is tested afterwards, so that nothing is compiled twice.
     run("build", cargo().args(["build", "--locked", "--workspace", "--bins", "--tests"]))?;
     let mut tests = cargo();

@@ -2,7 +2,10 @@
 
 use std::process::{Command, Stdio};
 
-use crate::error::{Outcome, TaskError};
+use crate::{
+    error::{Outcome, TaskError},
+    steps::{program, run},
+};
 
 /// A tool that the project uses and does not install itself.
 #[derive(Clone, Copy, Debug)]
@@ -13,6 +16,8 @@ pub(crate) enum Tool {
     Python,
     /// Reads the symbols of a built function.
     Objdump,
+    /// Shows the approvers' pages to the tests: Chromium and its driver.
+    Browser,
 }
 
 impl Tool {
@@ -31,6 +36,10 @@ impl Tool {
                     None
                 }
             }
+            Tool::Browser => {
+                let there = succeeds("chromium", &["--version"]) && succeeds("chromedriver", &["--version"]);
+                (!there).then_some("`chromium` and `chromedriver` (Debian: apt install chromium chromium-driver)")
+            }
             Tool::Objdump => {
                 (!succeeds("objdump", &["--version"])).then_some("`objdump` (Debian: apt install binutils)")
             }
@@ -45,6 +54,26 @@ impl Tool {
 pub(crate) fn need(tools: &[Tool]) -> Outcome {
     let missing: Vec<String> = tools.iter().filter_map(|tool| tool.complaint()).map(str::to_owned).collect();
     if missing.is_empty() { Ok(()) } else { Err(TaskError::Missing(missing)) }
+}
+
+/// Installs the browser where that is possible without asking anybody: as root on a Debian machine.
+/// Elsewhere [`need`] says what is missing.
+///
+/// # Errors
+/// When the installation fails.
+pub(crate) fn install_browser() -> Outcome {
+    let is_root = Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.trim_ascii() == b"0");
+    if Tool::Browser.complaint().is_none() || !is_root || !succeeds("apt-get", &["--version"]) {
+        return Ok(());
+    }
+    let apt = || {
+        let mut apt = program("apt-get");
+        apt.env("DEBIAN_FRONTEND", "noninteractive").arg("-q");
+        apt
+    };
+    run("refresh the package lists", apt().arg("update"))?;
+    let packages = ["install", "--yes", "--no-install-recommends", "chromium", "chromium-driver"];
+    run("install the browser that tests the pages", apt().args(packages))
 }
 
 fn succeeds(program: &str, arguments: &[&str]) -> bool {
