@@ -9,4 +9,5 @@
 pub mod agent;
 pub mod approver;
 pub mod browser;
+pub mod markdown;
 pub mod stack;

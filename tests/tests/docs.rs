@@ -1,8 +1,5 @@
 //! What README.md and docs/ say, held against what is there: commands, rules, settings, links, variables, parameters.
 
-#[path = "docs/markdown.rs"]
-mod markdown;
-
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -11,8 +8,10 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use countersign_policy::Bundle;
-use countersign_tests::stack::{root, xtask};
-use markdown::{Block, Document, anchor_of};
+use countersign_tests::{
+    markdown::{self, Block, Document, anchor_of},
+    stack::{root, xtask},
+};
 
 /// The blocks that need a running stack. The end-to-end tests run each as it stands in the documents; the others are
 /// for AWS itself or start the stack.

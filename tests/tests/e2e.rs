@@ -9,6 +9,10 @@ mod agents;
 mod approving;
 #[path = "e2e/authority.rs"]
 mod authority;
+#[path = "e2e/documents.rs"]
+mod documents;
+#[path = "e2e/doors.rs"]
+mod doors;
 #[path = "e2e/failing.rs"]
 mod failing;
 #[path = "e2e/record.rs"]
@@ -28,7 +32,16 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // The stack has two cores' worth of emulators behind it, and faults are injected for all.
     arguments.test_threads = Some(1);
-    let tests: Vec<Test> = [agents::TESTS, approving::TESTS, authority::TESTS, record::TESTS, failing::TESTS].concat();
+    let tests: Vec<Test> = [
+        agents::TESTS,
+        approving::TESTS,
+        authority::TESTS,
+        record::TESTS,
+        documents::TESTS,
+        doors::TESTS,
+        failing::TESTS,
+    ]
+    .concat();
     if arguments.list {
         return libtest_mimic::run(&arguments, trials(&tests, None)).exit_code();
     }

@@ -37,7 +37,7 @@ pub(crate) type SourceDigest = (String, Digest);
 
 impl Bundle {
     /// Loads `*.cedar` and `countersign.toml` from `dir`, or its compiled form where there is
-    /// one (see [`Bundle::compile`]): all or nothing.
+    /// one (see [`crate::compile`]): all or nothing.
     ///
     /// `${COUNTERSIGN_…}` within string values of the settings is replaced through `lookup`, the
     /// function's environment. A list item that is one placeholder becomes as many items as its

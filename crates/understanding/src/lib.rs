@@ -1,4 +1,4 @@
-//! A signed request becomes a [`Call`]: what it does, to what, with which permissions, where it goes.
+//! A signed request becomes a call: what it does, to what, with which permissions, where it goes.
 //!
 //! The gateway understands what an agent sent; approvals and executor understand the frozen call
 //! again, by the same rules, and refuse it unless it comes out the same.

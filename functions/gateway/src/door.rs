@@ -40,6 +40,8 @@ pub(crate) struct Incoming {
     pub body: Bytes,
     /// The client's address as the door saw it; empty where the door names none.
     pub source_ip: String,
+    /// The host name that the door answers on, by its own word and not by the client's.
+    pub(crate) domain_name: String,
     /// The door's own id of the request; goes back as the request id.
     pub request_id: String,
 }
@@ -157,6 +159,7 @@ impl EventV2<'_> {
             headers,
             body: body(self.body, self.is_base64_encoded)?,
             source_ip: self.request_context.http.source_ip.into_owned(),
+            domain_name: self.request_context.domain_name.into_owned(),
             request_id: self.request_context.request_id.into_owned(),
         })
     }
@@ -188,6 +191,8 @@ struct ContextV1<'a> {
     #[serde(borrow, default)]
     request_id: Cow<'a, str>,
     #[serde(borrow, default)]
+    domain_name: Cow<'a, str>,
+    #[serde(borrow, default)]
     identity: Option<IdentityV1<'a>>,
 }
 
@@ -216,6 +221,7 @@ impl EventV1<'_> {
                 .collect(),
             body: body(self.body, self.is_base64_encoded)?,
             source_ip: source_ip.unwrap_or_default().into_owned(),
+            domain_name: self.request_context.domain_name.into_owned(),
             request_id: self.request_context.request_id.into_owned(),
         })
     }

@@ -122,16 +122,12 @@ impl Gateway {
         (path == "/_" || path.starts_with("/_/")) && self.host_prefix(incoming) == Some("")
     }
 
-    /// The labels in front of the base host, without the final dot; `None` for another host.
+    /// The labels in front of the base host, without the final dot; `None` for another host. A base
+    /// host is that of either door by the settings, or what the door itself says it answers on.
     pub(crate) fn host_prefix<'a>(&self, incoming: &'a Incoming) -> Option<&'a str> {
         let host = incoming.header("host")?;
-        let base = self.settings.base_host();
-        if host.eq_ignore_ascii_case(base) {
-            return Some("");
-        }
-        let split = host.len().checked_sub(base.len())?;
-        let (front, back) = host.split_at_checked(split)?;
-        back.eq_ignore_ascii_case(base).then_some(front)?.strip_suffix('.')
+        let bases = [self.settings.base_host(), self.settings.other_base_host(), &incoming.domain_name];
+        bases.into_iter().filter(|base| !base.is_empty()).find_map(|base| prefix_of(host, base))
     }
 
     /// The sealing keys, derived by KMS on first use.
@@ -157,6 +153,16 @@ impl Gateway {
     }
 }
 
+/// What stands in front of `base` in `host`, without the final dot; nothing if it is another host.
+fn prefix_of<'a>(host: &'a str, base: &str) -> Option<&'a str> {
+    if host.eq_ignore_ascii_case(base) {
+        return Some("");
+    }
+    let split = host.len().checked_sub(base.len())?;
+    let (front, back) = host.split_at_checked(split)?;
+    back.eq_ignore_ascii_case(base).then_some(front)?.strip_suffix('.')
+}
+
 /// Whether a request carries no AWS signature of either form.
 fn is_unsigned(incoming: &Incoming) -> bool {
     let header = incoming.headers.iter().any(|(name, _)| name == "authorization");
@@ -165,4 +171,25 @@ fn is_unsigned(incoming: &Incoming) -> bool {
         name.eq_ignore_ascii_case("x-amz-signature") || name.eq_ignore_ascii_case("signature")
     });
     !header && !presigned
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_whole_labels_in_front_of_the_base_host_are_a_prefix() {
+        for (host, prefix) in [
+            ("gw.example.com", Some("")),
+            ("GW.example.COM", Some("")),
+            ("bucket.gw.example.com", Some("bucket")),
+            ("a.b.gw.example.com", Some("a.b")),
+            ("evilgw.example.com", None),
+            ("gw.example.com.evil", None),
+            ("example.com", None),
+            ("", None),
+        ] {
+            assert_eq!(prefix_of(host, "gw.example.com"), prefix, "{host}");
+        }
+    }
 }

@@ -49,10 +49,18 @@ impl GatewaySettings {
 
     /// The host (and port) of this door, which the gateway's own endpoints answer on.
     pub(crate) fn base_host(&self) -> &str {
-        let url = self.gateway_url.as_str();
-        let after = url.split_once("://").map_or(url, |(_, rest)| rest);
-        after.split('/').next().unwrap_or_default()
+        host_of(&self.gateway_url)
     }
+
+    /// The host (and port) of the other door; empty where there is none.
+    pub(crate) fn other_base_host(&self) -> &str {
+        self.other_door_url.as_deref().map_or("", host_of)
+    }
+}
+
+fn host_of(url: &str) -> &str {
+    let after = url.split_once("://").map_or(url, |(_, rest)| rest);
+    after.split('/').next().unwrap_or_default()
 }
 
 fn list(text: &str) -> Vec<String> {

@@ -87,6 +87,7 @@ mod tests {
             headers: headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
             body: Bytes::new(),
             source_ip: String::new(),
+            domain_name: String::new(),
             request_id: "id".into(),
         }
     }

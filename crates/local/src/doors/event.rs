@@ -81,7 +81,11 @@ impl Event<'_> {
     }
 
     fn context(&self) -> Value {
-        let domain = self.host().rsplit_once(':').map_or(self.host(), |(name, _)| name);
+        let domain = match self.config.kind {
+            DoorKind::HttpApi => self.host().rsplit_once(':').map_or(self.host(), |(name, _)| name),
+            // By this form of name functions tell that the path is as it was sent.
+            DoorKind::FunctionUrl => "local.lambda-url.eu-central-1.on.aws",
+        };
         let prefix = domain.split('.').next().unwrap_or_default();
         let format = format_description!("[day]/[month repr:short]/[year]:[hour]:[minute]:[second] +0000");
         let account = match self.config.kind {

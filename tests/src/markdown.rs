@@ -9,33 +9,36 @@ use anyhow::{Context, Result, ensure};
 
 /// A document.
 #[derive(Debug)]
-pub(crate) struct Document {
+pub struct Document {
     /// Its path from the root.
-    pub(crate) path: String,
+    pub path: String,
     /// All of it.
-    pub(crate) text: String,
+    pub text: String,
     /// Its fenced blocks.
-    pub(crate) blocks: Vec<Block>,
+    pub blocks: Vec<Block>,
     /// Where its links lead.
-    pub(crate) links: Vec<String>,
+    pub links: Vec<String>,
 }
 
 /// A fenced block.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Block {
+pub struct Block {
     /// File and line, for messages.
-    pub(crate) place: String,
+    pub place: String,
     /// The word after the fence.
-    pub(crate) language: String,
+    pub language: String,
     /// What stands in `<!-- check: … -->` on the line before.
-    pub(crate) check: Option<String>,
+    pub check: Option<String>,
     /// What is between the fences.
-    pub(crate) text: String,
+    pub text: String,
 }
 
 impl Document {
     /// Reads the document at `path` from `root`.
-    pub(crate) fn read(root: &Path, path: String) -> Result<Self> {
+    ///
+    /// # Errors
+    /// When it cannot be read, or a block is not closed.
+    pub fn read(root: &Path, path: String) -> Result<Self> {
         let text = fs::read_to_string(root.join(&path)).with_context(|| path.clone())?;
         let mut blocks = Vec::new();
         let mut open: Option<Block> = None;
@@ -69,7 +72,7 @@ impl Document {
     }
 
     /// The file that `link` leads to from this document.
-    pub(crate) fn beside(&self, root: &Path, link: &str) -> PathBuf {
+    pub fn beside(&self, root: &Path, link: &str) -> PathBuf {
         root.join(&self.path).parent().map_or_else(PathBuf::new, |folder| folder.join(link))
     }
 }
@@ -80,7 +83,7 @@ fn links(prose: &str) -> Vec<String> {
 }
 
 /// The headings of a text, without their marks; `#` within blocks is none.
-pub(crate) fn headings(text: &str) -> impl Iterator<Item = &str> {
+pub fn headings(text: &str) -> impl Iterator<Item = &str> {
     let mut in_block = false;
     text.lines().filter_map(move |line| {
         if line.starts_with("```") {
@@ -92,23 +95,29 @@ pub(crate) fn headings(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// The anchor that GitHub gives a heading.
-pub(crate) fn anchor_of(heading: &str) -> String {
+pub fn anchor_of(heading: &str) -> String {
     let kept = heading.to_lowercase();
     let kept = kept.chars().filter(|letter| letter.is_alphanumeric() || " -_".contains(*letter));
     kept.map(|letter| if letter == ' ' { '-' } else { letter }).collect()
 }
 
-#[test]
-fn blocks_links_and_headings_are_found() -> Result<()> {
-    let folder = tempfile::tempdir()?;
-    let text = "# A b\n[x](y.md#z) and [w](v)\n<!-- check: syntax -->\n```sh\n# no heading [a](b)\n```\n## `C`: d!\n";
-    fs::write(folder.path().join("a.md"), text)?;
-    let document = Document::read(folder.path(), "a.md".to_owned())?;
-    ensure!(document.links == ["y.md#z", "v"], "{:?}", document.links);
-    let block = document.blocks.first().context("no block")?;
-    ensure!((block.language.as_str(), block.check.as_deref()) == ("sh", Some("syntax")), "{block:?}");
-    ensure!(block.text == "# no heading [a](b)\n" && block.place == "a.md:4", "{block:?}");
-    let anchors: Vec<_> = headings(text).map(anchor_of).collect();
-    ensure!(anchors == ["a-b", "c-d"], "{anchors:?}");
-    Ok(())
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_links_and_headings_are_found() -> Result<()> {
+        let folder = tempfile::tempdir()?;
+        let text =
+            "# A b\n[x](y.md#z) and [w](v)\n<!-- check: syntax -->\n```sh\n# no heading [a](b)\n```\n## `C`: d!\n";
+        fs::write(folder.path().join("a.md"), text)?;
+        let document = Document::read(folder.path(), "a.md".to_owned())?;
+        ensure!(document.links == ["y.md#z", "v"], "{:?}", document.links);
+        let block = document.blocks.first().context("no block")?;
+        ensure!((block.language.as_str(), block.check.as_deref()) == ("sh", Some("syntax")), "{block:?}");
+        ensure!(block.text == "# no heading [a](b)\n" && block.place == "a.md:4", "{block:?}");
+        let anchors: Vec<_> = headings(text).map(anchor_of).collect();
+        ensure!(anchors == ["a-b", "c-d"], "{anchors:?}");
+        Ok(())
+    }
 }
