@@ -14,11 +14,14 @@ use countersign_tests::stack::root;
 
 const ROUNDS: usize = 25;
 
-/// Prints the figures of every function beside the baseline.
-pub(crate) fn measure() -> Result<()> {
+/// Every function.
+pub(crate) const FUNCTIONS: [&str; 4] = ["gateway", "notifier", "approvals", "executor"];
+
+/// Prints the figures of `functions` beside the baseline.
+pub(crate) fn measure(functions: &[String]) -> Result<()> {
     println!("cold start: process start to the first request for work");
     let folder = env::current_exe()?.parent().map(Path::to_path_buf).context("no folder")?;
-    for name in ["hello", "gateway", "notifier", "approvals", "executor"] {
+    for name in std::iter::once("hello").chain(functions.iter().map(String::as_str)) {
         let program = folder.join(name);
         ensure!(program.exists(), "{} is missing: cargo build --release --workspace --bins", program.display());
         let size = fs::metadata(&program)?.len();

@@ -16,9 +16,10 @@ use crate::{
 /// When a tool is missing or something does not compile.
 pub(crate) fn demo(options: &DemoOptions) -> Outcome {
     tools::need(&[Tool::CCompiler, Tool::Python])?;
+    let this = this_program()?;
     binaries::build(Profile::from_flag(options.release))?;
     let mut demo = cargo();
-    demo.env(XTASK, this_program()?);
+    demo.env(XTASK, this);
     demo.args(["run", "--locked", "--quiet", "--package", "countersign-tests", "--bin", "demo"]);
     if options.release {
         demo.args(["--", "--release"]);
@@ -34,11 +35,13 @@ pub(crate) fn test(options: &TestOptions) -> Outcome {
     let started = Instant::now();
     tools::install_browser()?;
     tools::need(&[Tool::CCompiler, Tool::Python, Tool::Browser])?;
+    // Asked before the build, which links this program anew: the path stays, the file does not.
+    let this = this_program()?;
     // The very set that is tested afterwards, so that nothing is compiled twice.
     run("build", cargo().args(["build", "--locked", "--workspace", "--bins", "--tests"]))?;
     let mut tests = cargo();
     tests.args(["test", "--locked"]);
-    tests.env(BUILT, Profile::Debug.folder()).env(XTASK, this_program()?);
+    tests.env(BUILT, Profile::Debug.folder()).env(XTASK, this);
     if !options.arguments.iter().any(|argument| argument == "-p" || argument.starts_with("--package")) {
         tests.arg("--workspace");
     }

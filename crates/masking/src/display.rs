@@ -11,11 +11,38 @@ use serde_json::{Map, Number, Value as Json, json};
 use crate::{Masker, SENSITIVE, nested::pair_of, patterns::PASSWORD};
 
 /// The most characters that are shown of a text.
-pub const MAX_SHOWN_CHARACTERS: usize = 2_000;
+pub const MAX_SHOWN_CHARACTERS: usize = 60_000;
 /// The most items that are shown of a list or a map.
-pub const MAX_SHOWN_ITEMS: usize = 100;
+pub const MAX_SHOWN_ITEMS: usize = 1_000;
 /// The most values that are shown in all.
-pub const MAX_SHOWN_VALUES: usize = 2_000;
+pub const MAX_SHOWN_VALUES: usize = 5_000;
+
+/// Whether [`Masker::mask_value`] leaves nothing of `value` out: no text, list or map is cut.
+pub fn is_shown_whole(value: &Value) -> bool {
+    let mut left = MAX_SHOWN_VALUES;
+    fits(value, &mut left, MAX_DEPTH)
+}
+
+fn fits(value: &Value, left: &mut usize, depth: usize) -> bool {
+    let (Some(fewer), Some(below)) = (left.checked_sub(1), depth.checked_sub(1)) else { return false };
+    *left = fewer;
+    let short = |text: &str| text.len() <= MAX_SHOWN_CHARACTERS;
+    match value {
+        Value::Text(text) | Value::Decimal(text) => short(text),
+        Value::List(items) => items.len() <= MAX_SHOWN_ITEMS && items.iter().all(|item| fits(item, left, below)),
+        Value::Record(members) => {
+            members.len() <= MAX_SHOWN_ITEMS
+                && members.iter().all(|(name, member)| short(name) && fits(member, left, below))
+        }
+        Value::Null
+        | Value::Bool(_)
+        | Value::Integer(_)
+        | Value::Float(_)
+        | Value::Blob(_)
+        | Value::Stream { .. }
+        | Value::Timestamp { .. } => true,
+    }
+}
 
 impl Masker {
     /// `value` as JSON for a page and the record.

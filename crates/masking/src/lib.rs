@@ -19,7 +19,7 @@ use std::{borrow::Cow, collections::BTreeSet};
 use countersign_domain::{mask::mask_token, settings::Masking};
 
 pub use body::{MaskedBody, NotTextError};
-pub use display::{MAX_SHOWN_CHARACTERS, MAX_SHOWN_ITEMS, MAX_SHOWN_VALUES};
+pub use display::{MAX_SHOWN_CHARACTERS, MAX_SHOWN_ITEMS, MAX_SHOWN_VALUES, is_shown_whole};
 
 use crate::patterns::{PASSWORD, PATTERNS, Pattern};
 

@@ -136,6 +136,9 @@ impl Approvals {
         let verdict = match order.verdict.as_str() {
             "deny" => Verdict::Deny,
             "approve" => {
+                if !countersign_masking::is_shown_whole(&found.call.parameters) {
+                    return Err(Problem::NotApprovable("it is too large to be shown in full".to_owned()));
+                }
                 approval::looked_long_enough(seen.at, now, obligations)?;
                 self.check_typed_name(found, order)?;
                 Verdict::Approve
@@ -174,11 +177,16 @@ impl Approvals {
 
     /// Ends the machine's wait with the denial. Its history names no person and no reason.
     async fn end(&self, found: &Assessment) -> Result<Decided, Problem> {
+        const GOES_ON: &str = "the denial is stored, but the agent's wait goes on";
         if let Some(token) = self.task_token(found).await? {
-            self.states
-                .fail(&token, "Denied")
-                .await
-                .map_err(|error| Problem::unavailable("the denial is stored, but the agent's wait goes on", &error))?;
+            self.states.fail(&token, "Denied").await.map_err(|error| Problem::unavailable(GOES_ON, &error))?;
+        }
+        // The executor reads denials before it claims; a claim that is there now may have been first.
+        let request = &found.frozen.request_id;
+        let facts =
+            self.authority.request_facts(request).await.map_err(|error| Problem::unavailable(GOES_ON, &error))?;
+        if facts.is_some_and(|snapshot| snapshot.facts.claimed) {
+            return Err(Problem::Closed("executing already; the denial came too late"));
         }
         Ok(Decided::Denied)
     }

@@ -15,8 +15,8 @@ use crate::{
     visible::visible,
 };
 
-/// The most characters of one text on a page.
-const MOST_SHOWN: usize = 4000;
+/// The most characters of one text on a page; beyond what a call that can be approved has.
+const MOST_SHOWN: usize = 400_000;
 
 impl Approvals {
     /// What the page shows.
@@ -38,7 +38,7 @@ impl Approvals {
             host: visible(&found.call.upstream.host, 300),
             operation: found.call.name(),
             command_line: visible(&command_line(&found.call, parameters), MOST_SHOWN),
-            parameters: visible(&pretty, MOST_SHOWN * 4),
+            parameters: visible(&pretty, MOST_SHOWN),
             body: streamed(&found.call),
             resources: found.call.permissions.iter().map(resource_row).collect(),
             rules: found.rules.iter().map(|hit| (hit.rule.clone(), visible(&hit.reason, 500))).collect(),

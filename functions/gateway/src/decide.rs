@@ -10,7 +10,8 @@ use countersign_domain::{
 use countersign_policy::{Facts, Verdict};
 
 use crate::{
-    caller::Caller, denial::Denial, door::Incoming, gateway::Gateway, login::subject, reply::Reply, voice::Voice,
+    caller::Caller, denial::Denial, door::Incoming, gateway::Gateway, hold::Collected, login::subject, reply::Reply,
+    voice::Voice,
 };
 
 /// A call whose decision is being carried out.
@@ -43,7 +44,10 @@ impl Gateway {
     async fn try_call(&self, incoming: &Incoming, now: Timestamp, voice: &mut Voice) -> Result<Reply, Denial> {
         let caller = self.authenticate(incoming, now).await?;
         voice.speaks_as(&caller.verified.scope.service);
-        self.require_not_stopped(&caller.claims, now).await?;
+        if let Err(denial) = self.require_not_stopped(&caller.claims, now).await {
+            self.record_refusal(&caller, &denial, incoming, now).await?;
+            return Err(denial);
+        }
         let call = match self.understand(incoming, &caller) {
             Ok(call) => call,
             Err(denial) => {
@@ -107,7 +111,7 @@ impl Gateway {
     /// outcome waits, and sending it again would do it twice. Reads need no such care.
     async fn forward_or_collect(&self, deciding: &Deciding<'_>, obligations: &Obligations) -> Result<Reply, Denial> {
         if !deciding.call.is_read_only()
-            && let Some(reply) = self.collect(deciding).await?
+            && let Collected::Reply(reply) = self.collect(deciding).await?
         {
             return Ok(reply);
         }
@@ -116,8 +120,8 @@ impl Gateway {
 
     async fn hold_or_collect(&self, deciding: &Deciding<'_>, obligations: &Obligations) -> Result<Reply, Denial> {
         match self.collect(deciding).await? {
-            Some(reply) => Ok(reply),
-            None => Err(self.hold(deciding, obligations).await?),
+            Collected::Reply(reply) => Ok(reply),
+            Collected::Nothing(replaces) => Err(self.hold(deciding, obligations, replaces.as_ref()).await?),
         }
     }
 

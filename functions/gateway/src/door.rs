@@ -8,6 +8,7 @@ use std::borrow::Cow;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
+use countersign_domain::Timestamp;
 use serde::Deserialize;
 
 /// The most bytes of body that fit into a Lambda answer, which is 6 MB of JSON: binary bodies
@@ -42,6 +43,8 @@ pub(crate) struct Incoming {
     pub source_ip: String,
     /// The host name that the door answers on, by its own word and not by the client's.
     pub(crate) domain_name: String,
+    /// When the function is ended, whatever it is doing.
+    pub(crate) deadline: Timestamp,
     /// The door's own id of the request; goes back as the request id.
     pub request_id: String,
 }
@@ -88,12 +91,12 @@ pub(crate) enum EventError {
 ///
 /// # Errors
 /// [`EventError`] when it is not an HTTP event that we know.
-pub(crate) fn read(event: &str) -> Result<(Incoming, Payload), EventError> {
+pub(crate) fn read(event: &str, deadline: Timestamp) -> Result<(Incoming, Payload), EventError> {
     let version: Version<'_> = serde_json::from_str(event)?;
     if version.version == Some("2.0") {
-        Ok((serde_json::from_str::<EventV2<'_>>(event)?.into_incoming()?, Payload::V2))
+        Ok((serde_json::from_str::<EventV2<'_>>(event)?.into_incoming(deadline)?, Payload::V2))
     } else {
-        Ok((serde_json::from_str::<EventV1<'_>>(event)?.into_incoming()?, Payload::V1))
+        Ok((serde_json::from_str::<EventV1<'_>>(event)?.into_incoming(deadline)?, Payload::V1))
     }
 }
 
@@ -143,7 +146,7 @@ struct HttpV2<'a> {
 }
 
 impl EventV2<'_> {
-    fn into_incoming(self) -> Result<Incoming, EventError> {
+    fn into_incoming(self, deadline: Timestamp) -> Result<Incoming, EventError> {
         // Function URLs keep the path as sent; HTTP APIs decode it. The event says which it is
         // only by its host name: `<id>.lambda-url.<region>.on.aws`, which the door sets.
         let raw = self.request_context.domain_name.contains(".lambda-url.");
@@ -160,6 +163,7 @@ impl EventV2<'_> {
             body: body(self.body, self.is_base64_encoded)?,
             source_ip: self.request_context.http.source_ip.into_owned(),
             domain_name: self.request_context.domain_name.into_owned(),
+            deadline,
             request_id: self.request_context.request_id.into_owned(),
         })
     }
@@ -204,7 +208,7 @@ struct IdentityV1<'a> {
 }
 
 impl EventV1<'_> {
-    fn into_incoming(self) -> Result<Incoming, EventError> {
+    fn into_incoming(self, deadline: Timestamp) -> Result<Incoming, EventError> {
         let source_ip = self.request_context.identity.and_then(|identity| identity.source_ip);
         let headers = self.multi_value_headers.unwrap_or_default().0;
         let query = self.multi_value_query_string_parameters.unwrap_or_default().0;
@@ -222,6 +226,7 @@ impl EventV1<'_> {
             body: body(self.body, self.is_base64_encoded)?,
             source_ip: source_ip.unwrap_or_default().into_owned(),
             domain_name: self.request_context.domain_name.into_owned(),
+            deadline,
             request_id: self.request_context.request_id.into_owned(),
         })
     }
@@ -322,6 +327,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
 mod tests {
     use super::*;
 
+    const SOON: Timestamp = Timestamp::from_secs(1);
+
     fn v2(domain: &str, path: &str) -> String {
         serde_json::json!({
             "version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": "a=1&a=%20",
@@ -338,7 +345,7 @@ mod tests {
 
     #[test]
     fn http_api_paths_are_marked_as_decoded_and_function_url_paths_as_raw() {
-        let (incoming, payload) = read(&v2("abc.execute-api.eu-central-1.amazonaws.com", "/b/ä ?")).unwrap();
+        let (incoming, payload) = read(&v2("abc.execute-api.eu-central-1.amazonaws.com", "/b/ä ?"), SOON).unwrap();
         assert_eq!(payload, Payload::V2);
         assert_eq!(incoming.path, UnverifiedPath::Decoded("/b/ä ?".into()));
         assert_eq!(incoming.query, "a=1&a=%20");
@@ -346,7 +353,7 @@ mod tests {
         assert_eq!(incoming.header("cookie"), Some("x=1; y=2"));
         assert_eq!(&incoming.body[..], b"hi");
         assert_eq!((incoming.method.as_str(), incoming.source_ip.as_str()), ("PUT", "203.0.113.9"));
-        let (incoming, _) = read(&v2("abc.lambda-url.eu-central-1.on.aws", "/b/%20")).unwrap();
+        let (incoming, _) = read(&v2("abc.lambda-url.eu-central-1.on.aws", "/b/%20"), SOON).unwrap();
         assert_eq!(incoming.path, UnverifiedPath::Raw("/b/%20".into()));
     }
 
@@ -360,7 +367,7 @@ mod tests {
             "body": null, "isBase64Encoded": false
         })
         .to_string();
-        let (incoming, payload) = read(&event).unwrap();
+        let (incoming, payload) = read(&event, SOON).unwrap();
         assert_eq!(payload, Payload::V1);
         assert_eq!(incoming.query, "a=1&a=%C3%A4%26");
         assert_eq!(incoming.header("x-two"), None, "a repeated header has no single value");
@@ -370,9 +377,9 @@ mod tests {
     #[test]
     fn what_is_no_http_event_is_an_error() {
         for event in ["{}", "[]", "\"x\"", r#"{"version":"2.0"}"#, r#"{"version":"2.0","rawPath":1}"#] {
-            assert!(read(event).is_err(), "{event}");
+            assert!(read(event, SOON).is_err(), "{event}");
         }
         let broken = v2("h", "/").replace("aGk=", "a");
-        assert!(matches!(read(&broken), Err(EventError::Base64)));
+        assert!(matches!(read(&broken, SOON), Err(EventError::Base64)));
     }
 }

@@ -22,7 +22,11 @@ use crate::{
     reply::{Reply, is_allowed_header},
 };
 
-/// How long AWS may take. API Gateway's HTTP APIs give up after 30 s, the function a little before:
+/// Kept for masking and recording what came back.
+const RESERVE: Duration = Duration::from_secs(3);
+/// With less than this nothing is sent: connecting alone may take three seconds.
+const LEAST_TIME: Duration = Duration::from_secs(5);
+/// How long AWS may take at most. API Gateway's HTTP APIs give up after 30 s, the function a little before:
 /// what is left must do to write down that no answer came.
 const TIME_LIMIT: Duration = Duration::from_secs(22);
 
@@ -83,7 +87,15 @@ impl Gateway {
         completion: &mut Completion,
     ) -> Result<Reply, Denial> {
         let call = deciding.call;
-        match self.forwarder.send(&call.outgoing, &call.upstream, credentials, TIME_LIMIT).await {
+        // What is left must do to write down that no answer came: were the function ended first, the
+        // door would answer with an error that SDKs take for leave to send again.
+        let left = deciding.incoming.deadline.since(countersign_aws::process::now()).saturating_sub(RESERVE);
+        if left < LEAST_TIME {
+            completion.error = Some("too little time was left to send".to_owned());
+            return Err(Denial::Unavailable { what: "too little time was left" });
+        }
+        let limit = TIME_LIMIT.min(left);
+        match self.forwarder.send(&call.outgoing, &call.upstream, credentials, limit).await {
             Ok(answer) => self.pass_on(deciding, obligations, answer, completion),
             Err(error) => {
                 tracing::error!(%error, operation = %call.name(), "no answer");

@@ -17,23 +17,36 @@ use countersign_domain::{
     request::{OutcomeKind, RequestState},
 };
 
-use crate::{decide::Deciding, denial::Denial, gateway::Gateway, login::subject, reply::Reply};
+use crate::{decide::Deciding, denial::Denial, door::LARGEST_ANSWER, gateway::Gateway, login::subject, reply::Reply};
 
 /// The client's own id of a call, the same on each of its automatic retries.
 /// Source: AWS SDKs and Tools Reference Guide, "Retry behavior".
 const INVOCATION_ID: &str = "amz-sdk-invocation-id";
 
+/// What an earlier request for the same call came to.
+pub(crate) enum Collected {
+    /// Its outcome.
+    Reply(Reply),
+    /// Nothing to be had. The closed request, if there was one, may be replaced by a new one; any
+    /// other that the call belongs to by then may not, or one call would wait twice.
+    Nothing(Option<RequestId>),
+}
+
 impl Gateway {
-    /// What an earlier request for the same call came to. `None` when there is none that the call
-    /// still belongs to.
+    /// What an earlier request for the same call came to.
     ///
     /// # Errors
     /// The state, told as a denial: waiting, denied, unknown …
-    pub(crate) async fn collect(&self, deciding: &Deciding<'_>) -> Result<Option<Reply>, Denial> {
-        let Some(snapshot) = self.earlier_request(deciding).await? else { return Ok(None) };
+    pub(crate) async fn collect(&self, deciding: &Deciding<'_>) -> Result<Collected, Denial> {
+        let Some(snapshot) = self.earlier_request(deciding).await? else { return Ok(Collected::Nothing(None)) };
+        let reply = self.collect_from(deciding, &snapshot).await?;
+        Ok(reply.map_or_else(|| Collected::Nothing(Some(snapshot.request.request)), Collected::Reply))
+    }
+
+    async fn collect_from(&self, deciding: &Deciding<'_>, snapshot: &RequestSnapshot) -> Result<Option<Reply>, Denial> {
         match snapshot.state(deciding.now) {
             RequestState::Answered | RequestState::Unknown | RequestState::Delivered => {
-                self.deliver(deciding, &snapshot).await
+                self.deliver(deciding, snapshot).await
             }
             RequestState::Pending { .. } => {
                 self.start_asking(&snapshot.request).await?;
@@ -43,7 +56,7 @@ impl Gateway {
             RequestState::Denied { by, reason } => {
                 let cooldown = Duration::from_secs(u64::from(self.bundle.settings().limits.cooldown_seconds));
                 let until = snapshot.denied_at().unwrap_or(deciding.now).plus(cooldown);
-                self.release(&snapshot).await;
+                self.release(snapshot).await;
                 if deciding.now < until {
                     Err(Denial::Rejected { request: snapshot.request.request.clone(), by, reason, until })
                 } else {
@@ -53,14 +66,14 @@ impl Gateway {
             RequestState::NotSent => {
                 let reason = snapshot.outcome.as_ref().and_then(|outcome| outcome.reason.clone());
                 let request = snapshot.request.request.clone();
-                self.hand_over(deciding, &snapshot, || Denial::NotSent {
+                self.hand_over(deciding, snapshot, || Denial::NotSent {
                     request,
                     reason: reason.unwrap_or_else(|| "no reason is on record".to_owned()),
                 })
                 .await
             }
             RequestState::Expired => {
-                self.release(&snapshot).await;
+                self.release(snapshot).await;
                 Ok(None)
             }
         }
@@ -89,11 +102,12 @@ impl Gateway {
             }
             OutcomeKind::Answered => {
                 let status = outcome.status.unwrap_or(200);
-                if self.mark_delivered(deciding, snapshot, status).await? {
-                    Ok(Some(reply_of(outcome, status)))
-                } else {
-                    Ok(None)
+                let reply = reply_of(outcome, status);
+                if !reply.fits() {
+                    let denial = Denial::AnswerTooLarge { bytes: reply.body.len(), limit: LARGEST_ANSWER };
+                    return self.hand_over(deciding, snapshot, || denial).await;
                 }
+                Ok(self.mark_delivered(deciding, snapshot, status).await?.then_some(reply))
             }
             OutcomeKind::Unknown | OutcomeKind::NotSent => {
                 let reason = outcome.reason.unwrap_or_else(|| "no answer of AWS is on record".to_owned());
@@ -131,9 +145,11 @@ impl Gateway {
         match self.authority.mark_delivered(request, invocation, deciding.now).await.map_err(unreadable)? {
             Delivery::AlreadyDelivered => Ok(false),
             Delivery::Deliver => {
-                // Closed already: an outcome that could not be recorded as delivered is still told,
-                // because the same invocation may ask again and nobody else can.
-                self.record(deciding.caller, &event).await?;
+                // Closed already: if this is not told now, nobody is ever told, and the call would be
+                // made again. What the record lacks then, the log says.
+                if let Err(denial) = self.record(deciding.caller, &event).await {
+                    tracing::error!(%denial, %request, "a delivery is not on record");
+                }
                 self.release(snapshot).await;
                 Ok(true)
             }
@@ -152,7 +168,12 @@ impl Gateway {
     ///
     /// # Errors
     /// Only what went wrong; that the call waits is the result.
-    pub(crate) async fn hold(&self, deciding: &Deciding<'_>, obligations: &Obligations) -> Result<Denial, Denial> {
+    pub(crate) async fn hold(
+        &self,
+        deciding: &Deciding<'_>,
+        obligations: &Obligations,
+        replaces: Option<&RequestId>,
+    ) -> Result<Denial, Denial> {
         let random = countersign_aws::process::random().ok_or(Denial::Unavailable { what: "no randomness" })?;
         let request_id = RequestId::from_random(random);
         let frozen = self.freeze(deciding, obligations, request_id.clone())?;
@@ -177,7 +198,7 @@ impl Gateway {
             expires_at: frozen.expires_at,
             sealed,
         };
-        if let Some(other) = self.open(&request, deciding.now).await? {
+        if let Some(other) = self.open(&request, replaces, deciding.now).await? {
             return Ok(other);
         }
         let event = Event {
@@ -241,15 +262,18 @@ impl Gateway {
     }
 
     /// Stores the request. `Some` when this call turned out to wait already, or may not wait.
-    async fn open(&self, request: &UntrustedRequest, now: Timestamp) -> Result<Option<Denial>, Denial> {
+    async fn open(
+        &self,
+        request: &UntrustedRequest,
+        replaces: Option<&RequestId>,
+        now: Timestamp,
+    ) -> Result<Option<Denial>, Denial> {
         let limits = &self.bundle.settings().limits;
-        // Replaces whatever closed request the same call belonged to; `collect` found it closed.
-        let replaces = self.authority.find_request(&request.match_digest).await.map_err(unreadable)?;
         let new = NewRequest {
             request,
             findable_until: request.expires_at.plus(Duration::from_secs(u64::from(limits.collect_seconds))),
             pending_slots: limits.pending_per_agent,
-            replaces: replaces.as_ref().map(|found| &found.request),
+            replaces,
         };
         match self.authority.open_request(&new, now).await.map_err(unreadable)? {
             Opened::Opened => Ok(None),

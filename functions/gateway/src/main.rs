@@ -23,6 +23,7 @@ use std::{
 };
 
 use countersign_aws::process::now;
+use countersign_domain::Timestamp;
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::value::RawValue;
 
@@ -46,7 +47,9 @@ async fn main() -> ExitCode {
     };
     let gateway = &gateway;
     let handler = service_fn(move |event: LambdaEvent<Box<RawValue>>| async move {
-        Ok::<_, std::convert::Infallible>(handle(gateway, event.payload.get()).await)
+        Ok::<_, std::convert::Infallible>(
+            handle(gateway, event.payload.get(), Timestamp::from_millis(event.context.deadline)).await,
+        )
     });
     match lambda_runtime::run(handler).await {
         Ok(()) => ExitCode::SUCCESS,
@@ -58,8 +61,8 @@ async fn main() -> ExitCode {
 }
 
 /// Every event gets an answer that the door can pass on: an error out of here would be a bare 502.
-async fn handle(gateway: &Gateway, event: &str) -> PayloadReply {
-    match door::read(event) {
+async fn handle(gateway: &Gateway, event: &str, deadline: Timestamp) -> PayloadReply {
+    match door::read(event, deadline) {
         Ok((incoming, payload)) => {
             let reply = caught(gateway.answer(&incoming, now())).await.unwrap_or_else(|| {
                 tracing::error!(request_id = %incoming.request_id, "a defect: the request made the gateway panic");

@@ -68,11 +68,23 @@ impl Reply {
         self.headers.push(("x-content-type-options".into(), "nosniff".into()));
         self.headers.push(("content-security-policy".into(), "sandbox; default-src 'none'".into()));
         let (body, is_base64_encoded) = match std::str::from_utf8(&self.body) {
-            Ok(text) => (text.to_owned(), false),
-            Err(_) => (STANDARD.encode(&self.body), true),
+            // Text that JSON would blow up with escapes travels as bytes.
+            Ok(text) if escaped_length(text) <= self.body.len().div_ceil(3) * 4 => (text.to_owned(), false),
+            Ok(_) | Err(_) => (STANDARD.encode(&self.body), true),
         };
         PayloadReply { payload, status_code: self.status, headers: self.headers, body, is_base64_encoded }
     }
+}
+
+/// How long a text is as a JSON string (RFC 8259 §7).
+fn escaped_length(text: &str) -> usize {
+    text.bytes()
+        .map(|byte| match byte {
+            b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 2,
+            0..=0x1f => 6,
+            _ => 1,
+        })
+        .sum()
 }
 
 /// An answer in the form of payload 1.0 or 2.0.

@@ -88,6 +88,7 @@ mod tests {
             body: Bytes::new(),
             source_ip: String::new(),
             domain_name: String::new(),
+            deadline: countersign_domain::Timestamp::from_secs(0),
             request_id: "id".into(),
         }
     }
