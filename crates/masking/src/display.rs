@@ -264,10 +264,15 @@ mod tests {
         assert!(cut.ends_with(" characters in all)"), "{cut}");
 
         let many = Value::List(vec![Value::Null; MAX_SHOWN_ITEMS + 5]);
-        assert_eq!(shown(&many, &[])[MAX_SHOWN_ITEMS], json!("… (105 items in all)"));
+        assert_eq!(shown(&many, &[])[MAX_SHOWN_ITEMS], json!(format!("… ({} items in all)", MAX_SHOWN_ITEMS + 5)));
         let wide = Value::List(vec![many; MAX_SHOWN_ITEMS]);
         let written = shown(&wide, &[]).to_string();
         assert!(written.contains("… (left out)"));
-        assert_eq!(written.matches("null").count(), MAX_SHOWN_VALUES - 1 - 20, "{written}");
+        let lists = (MAX_SHOWN_VALUES - 1).div_ceil(MAX_SHOWN_ITEMS + 1);
+        assert_eq!(written.matches("null").count(), MAX_SHOWN_VALUES - 1 - lists);
+        for cut in [text(&long), wide, Value::List(vec![Value::Null; MAX_SHOWN_ITEMS + 1])] {
+            assert!(!is_shown_whole(&cut));
+        }
+        assert!(is_shown_whole(&Value::List(vec![text("a"); MAX_SHOWN_ITEMS])));
     }
 }
