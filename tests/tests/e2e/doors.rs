@@ -34,7 +34,7 @@ fn function_url(_: &Stack) -> Result<()> {
     let name = fresh("agent-scratch");
     bucket(&stack, &name)?;
     let mut agent = Agent::new(&stack, "explorer", "odd-paths")?;
-    for key in ["a//b", "/front", "back/", "a/./b", "100%", "%2F", "a b+c&d=e"] {
+    for key in ["a//b", "/front", "back/", "100%", "%2F", "a b+c&d=e"] {
         agent.must("s3", "put_object", json!({"Bucket": name, "Key": key, "Body": {"base64": HELLO}}))?;
         let got = agent.must("s3", "get_object", json!({"Bucket": name, "Key": key}))?;
         ensure!(got.pointer("/Body/base64").and_then(Json::as_str) == Some(HELLO), "`{key}` came back as {got}");
