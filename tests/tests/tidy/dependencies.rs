@@ -24,6 +24,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("countersign-catalogue-builder", &["domain", "catalogue"]),
     ("countersign-permissions-builder", &["domain", "permissions", "catalogue"]),
     ("countersign-local", &["domain", "catalogue", "permissions", "sigv4"]),
+    // A program for people: it holds no authority.
+    ("countersign-cli", &["domain", "catalogue", "permissions", "understanding"]),
     ("countersign-benches", &["tests"]),
     ("countersign-tests", &[]),
     ("countersign-xtask", &[]),
