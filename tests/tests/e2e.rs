@@ -15,6 +15,8 @@ mod documents;
 mod doors;
 #[path = "e2e/failing.rs"]
 mod failing;
+#[path = "e2e/options.rs"]
+mod options;
 #[path = "e2e/record.rs"]
 mod record;
 #[path = "e2e/stage.rs"]
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
         documents::TESTS,
         doors::TESTS,
         failing::TESTS,
+        options::TESTS,
     ]
     .concat();
     if arguments.list {

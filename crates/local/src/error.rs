@@ -17,6 +17,14 @@ pub enum StackError {
     /// An emulator could not be installed or started, or refused what the template asks for.
     #[error("emulator: {0}")]
     Emulator(String),
+    /// A function ended before it asked for work.
+    #[error("{name} does not start: {words}")]
+    Function {
+        /// Its short name.
+        name: String,
+        /// What it logged last, or the type of Lambda's error.
+        words: String,
+    },
     /// A setting on the command line cannot be used.
     #[error("{0}")]
     Usage(String),

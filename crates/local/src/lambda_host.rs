@@ -178,6 +178,25 @@ impl LambdaHost {
         })
     }
 
+    /// Starts an instance of each function, so that what keeps one from starting is known before
+    /// anybody calls it.
+    ///
+    /// # Errors
+    /// [`StackError::Function`] with the function's own last words.
+    pub async fn start_each(&self) -> Result<(), StackError> {
+        for function in self.functions.values() {
+            let instance = function.instance().await?;
+            let started = instance.started().await;
+            if let Err(status) = started {
+                function.forget(&instance);
+                let words = instance.last_words().unwrap_or(status);
+                return Err(StackError::Function { name: function.config.short_name.clone(), words });
+            }
+            function.idle.lock().unwrap_or_else(PoisonError::into_inner).push(instance);
+        }
+        Ok(())
+    }
+
     /// Invokes a function and waits for its answer.
     ///
     /// # Errors

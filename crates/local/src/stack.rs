@@ -157,6 +157,7 @@ impl Stack {
         )?;
         let desk = ControlDesk { control, lambda: Arc::clone(&lambda) };
         Serving { front, upstream, issuer: issuer.issuer, inbox, desk, routes }.begin(listeners, &lambda);
+        lambda.start_each().await?;
         let mut emulators = vec![("ministack", ministack), ("stepfunctions", step_functions)];
         emulators.extend(target.map(|emulator| ("upstream", emulator)));
         Ok(Self { lambda, emulators, state })

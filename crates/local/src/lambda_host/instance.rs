@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -28,6 +29,7 @@ const INIT_LIMIT: Duration = Duration::from_secs(10);
 /// A running instance.
 pub(super) struct Instance {
     process: Arc<Process>,
+    log: PathBuf,
     runtime: Arc<Runtime>,
     listener: tokio::task::JoinHandle<()>,
     work: mpsc::Sender<Work>,
@@ -73,15 +75,16 @@ impl Instance {
         });
         let listener = web::serve(listener, Arc::new(Routes { state: Arc::clone(&runtime), route }));
         let environment = environment(config, surroundings, port, number)?;
+        let log = surroundings.log_dir.join(format!("{}-{number}.log", config.short_name));
         let process = Arc::new(surroundings.launcher.spawn(&ChildSpec {
             program: config.binary.clone(),
             arguments: Vec::new(),
             environment,
             directory: surroundings.log_dir.clone(),
-            log: surroundings.log_dir.join(format!("{}-{number}.log", config.short_name)),
+            log: log.clone(),
         })?);
         *runtime.process.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&process));
-        Ok(Self { process, runtime, listener, work, lost: AtomicBool::new(false) })
+        Ok(Self { process, log, runtime, listener, work, lost: AtomicBool::new(false) })
     }
 
     pub(super) fn process_id(&self) -> i32 {
@@ -96,6 +99,23 @@ impl Instance {
         self.lost.store(true, Ordering::Release);
         self.process.kill();
         self.listener.abort();
+    }
+
+    /// Waits until the instance asks for work; else gives the type of Lambda's error.
+    pub(super) async fn started(&self) -> Result<(), String> {
+        self.ready("init").await.map_err(|payload| super::error_type(&payload))
+    }
+
+    /// The error that the function logged last, if it did so as its log is written on AWS.
+    pub(super) fn last_words(&self) -> Option<String> {
+        let log = std::fs::read_to_string(&self.log).ok()?;
+        let line: Value = serde_json::from_str(log.lines().next_back()?).ok()?;
+        let fields = line.get("fields")?;
+        let text = |name| fields.get(name).and_then(Value::as_str);
+        match (text("message"), text("error")) {
+            (Some(message), Some(error)) => Some(format!("{message}: {error}")),
+            (message, _) => message.map(str::to_owned),
+        }
     }
 
     /// Runs one invocation to its end.
