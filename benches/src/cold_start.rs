@@ -4,7 +4,7 @@ use std::{
     env, fs,
     io::Read,
     net::TcpListener,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
@@ -20,10 +20,12 @@ pub(crate) const FUNCTIONS: [&str; 4] = ["gateway", "notifier", "approvals", "ex
 /// Prints the figures of `functions` beside the baseline.
 pub(crate) fn measure(functions: &[String]) -> Result<()> {
     println!("cold start: process start to the first request for work");
-    let folder = env::current_exe()?.parent().map(Path::to_path_buf).context("no folder")?;
+    // Where cargo-lambda puts what is deployed: beside the folder of this program's profile.
+    let this = env::current_exe()?;
+    let folder = this.ancestors().nth(2).context("no target folder")?.join("lambda");
     for name in std::iter::once("hello").chain(functions.iter().map(String::as_str)) {
-        let program = folder.join(name);
-        ensure!(program.exists(), "{} is missing: cargo build --release --workspace --bins", program.display());
+        let program = folder.join(name).join("bootstrap");
+        ensure!(program.exists(), "{} is missing: run `cargo xtask bench`", program.display());
         let size = fs::metadata(&program)?.len();
         let times = (0..ROUNDS).map(|_| once(&program)).collect::<Result<Vec<_>>>()?;
         println!("  {name:<10} {:>5.1} MB  {}", megabytes(size), crate::summary(times));

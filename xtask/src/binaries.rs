@@ -1,9 +1,14 @@
 //! Building what runs on AWS, and the local stack that runs it here.
 
-use std::path::PathBuf;
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use crate::{
-    error::Outcome,
+    cli::Architecture,
+    error::{Outcome, TaskError},
+    package::{self, packaged},
     steps::{cargo, run},
     workspace,
 };
@@ -16,7 +21,7 @@ pub(crate) const FUNCTIONS: [&str; 4] = ["gateway", "notifier", "approvals", "ex
 pub(crate) enum Profile {
     /// Quick to build.
     Debug,
-    /// As deployed.
+    /// As deployed: built by cargo-lambda.
     Release,
 }
 
@@ -48,14 +53,35 @@ pub(crate) fn build(profile: Profile) -> Outcome<PathBuf> {
     if let (Profile::Debug, Some(folder)) = (profile, std::env::var_os(BUILT)) {
         return Ok(folder.into());
     }
-    let mut command = cargo();
-    command.args(["build", "--locked", "--bins", "--package", "countersign-local"]);
-    for function in FUNCTIONS {
-        command.args(["--package", &format!("countersign-{function}")]);
+    match profile {
+        Profile::Debug => {
+            let mut command = cargo();
+            command.args(["build", "--locked", "--bins", "--package", "countersign-local"]);
+            for function in FUNCTIONS {
+                command.args(["--package", &format!("countersign-{function}")]);
+            }
+            run("build the functions and the local stack", &mut command)?;
+        }
+        Profile::Release => {
+            package::build(&FUNCTIONS, &[], Architecture::X86_64)?;
+            run(
+                "build the local stack",
+                cargo().args(["build", "--locked", "--release", "--bins", "--package", "countersign-local"]),
+            )?;
+            FUNCTIONS.iter().try_for_each(|function| place(function, &profile.folder()))?;
+        }
     }
-    if let Profile::Release = profile {
-        command.arg("--release");
-    }
-    run("build the functions and the local stack", &mut command)?;
     Ok(profile.folder())
+}
+
+/// Puts a packaged function beside the local stack's program, which looks for it there.
+fn place(function: &str, folder: &Path) -> Outcome {
+    let to = folder.join(function);
+    let failed = |source| TaskError::File { path: to.clone(), source };
+    // A running instance keeps the file that it was started from.
+    match fs::remove_file(&to) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => return Err(failed(source)),
+        Ok(()) | Err(_) => {}
+    }
+    fs::copy(packaged(function), &to).map(|_| ()).map_err(failed)
 }

@@ -39,6 +39,8 @@ pub(crate) enum Task {
     Oracle(OracleOptions),
     /// Check the templates with cfn-lint and SAM, of pinned versions
     LintInfra,
+    /// Measure cold starts and latency, each beside its baseline
+    Bench(BenchOptions),
     /// Build the functions as they are deployed and check that they run on provided.al2023
     Package(PackageOptions),
     /// Print completions for a shell
@@ -51,7 +53,7 @@ pub(crate) enum Task {
 /// Options of `demo`.
 #[derive(Debug, Args)]
 pub(crate) struct DemoOptions {
-    /// Run the functions as built for release
+    /// Run the functions as they are deployed
     #[arg(long)]
     pub(crate) release: bool,
 }
@@ -79,7 +81,7 @@ pub(crate) struct UpOptions {
     /// Print nothing but the one JSON line on stdout, with the addresses, when all is ready
     #[arg(long)]
     pub(crate) json: bool,
-    /// Run the functions as built for release
+    /// Run the functions as they are deployed
     #[arg(long)]
     pub(crate) release: bool,
 }
@@ -166,6 +168,14 @@ pub(crate) struct OracleOptions {
     /// Arguments of the generator, as in `-- --services s3,iam` or `-- --sample 5 --seed 7`
     #[arg(last = true)]
     pub(crate) arguments: Vec<String>,
+}
+
+/// Options of `bench`.
+#[derive(Debug, Args)]
+pub(crate) struct BenchOptions {
+    /// Only the cold start of these functions
+    #[arg(value_name = "FUNCTION", value_parser = clap::builder::PossibleValuesParser::new(crate::binaries::FUNCTIONS))]
+    pub(crate) functions: Vec<String>,
 }
 
 /// Options of `package`.

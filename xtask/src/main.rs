@@ -28,6 +28,7 @@ fn main() -> ExitCode {
         Task::Token(options) => stack::token(&options),
         Task::Catalogue(options) => models::catalogue(&options),
         Task::Oracle(options) => models::oracle(&options),
+        Task::Bench(options) => suite::bench(&options),
         Task::LintInfra => lint::infra(),
         Task::Package(options) => package::package(&options),
         Task::Completions { shell } => {

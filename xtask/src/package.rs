@@ -1,6 +1,6 @@
 //! `package`: the functions as they are deployed.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::{
     binaries::FUNCTIONS,
@@ -24,33 +24,38 @@ struct Version(u32, u32);
 /// # Errors
 /// When a function does not compile or needs a newer C library.
 pub(crate) fn package(options: &PackageOptions) -> Outcome {
-    tools::need(&[Tool::CCompiler, Tool::Python, Tool::Objdump])?;
-    let installed = infra_tools()?;
     let wanted: Vec<&str> = match options.functions.as_slice() {
         [] => FUNCTIONS.to_vec(),
         named => named.iter().map(String::as_str).collect(),
     };
-    for function in wanted {
-        // One at a time, so that each has the features of its own dependencies and no others. The check of the target is
-        // left out because it would change the toolchain of whoever builds.
-        let mut build = installed.program("cargo-lambda");
-        build.args([
-            "lambda",
-            "build",
-            "--release",
-            "--locked",
-            "--skip-target-check",
-            "--package",
-            &format!("countersign-{function}"),
-        ]);
-        if let Architecture::Arm64 = options.architecture {
-            build.arg("--arm64");
-        }
-        run(&format!("package {function}"), &mut build)?;
-        let binary = workspace::target().join("lambda").join(function).join("bootstrap");
-        check(function, &binary)?;
+    build(&wanted, &[], options.architecture)
+}
+
+/// Where cargo-lambda puts a program.
+pub(crate) fn packaged(program: &str) -> PathBuf {
+    workspace::target().join("lambda").join(program).join("bootstrap")
+}
+
+/// Builds `functions`, and `programs` of other packages, each given as package and binary.
+///
+/// # Errors
+/// When something does not compile, or a function needs a newer C library.
+pub(crate) fn build(functions: &[&str], programs: &[(&str, &str)], architecture: Architecture) -> Outcome {
+    tools::need(&[Tool::CCompiler, Tool::Python, Tool::Objdump])?;
+    // The check of the target is left out because it would change the toolchain of whoever builds.
+    let mut build = infra_tools()?.program("cargo-lambda");
+    build.args(["lambda", "build", "--release", "--locked", "--skip-target-check"]);
+    // All at once: what they share is compiled once.
+    let ours: Vec<String> = functions.iter().map(|function| format!("countersign-{function}")).collect();
+    let ours = ours.iter().map(String::as_str).zip(functions.iter().copied());
+    for (package, binary) in ours.chain(programs.iter().copied()) {
+        build.args(["--package", package, "--bin", binary]);
     }
-    Ok(())
+    if let Architecture::Arm64 = architecture {
+        build.arg("--arm64");
+    }
+    run("package the functions", &mut build)?;
+    functions.iter().try_for_each(|function| check(function, &packaged(function)))
 }
 
 fn check(function: &str, binary: &Path) -> Outcome {

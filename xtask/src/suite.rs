@@ -3,9 +3,10 @@
 use std::{path::PathBuf, time::Instant};
 
 use crate::{
-    binaries::{self, BUILT, Profile},
-    cli::{DemoOptions, TestOptions},
+    binaries::{self, BUILT, FUNCTIONS, Profile},
+    cli::{Architecture, BenchOptions, DemoOptions, TestOptions},
     error::{Outcome, TaskError},
+    package,
     steps::{become_program, cargo, duration, run},
     tools::{self, Tool},
 };
@@ -25,6 +26,21 @@ pub(crate) fn demo(options: &DemoOptions) -> Outcome {
         demo.args(["--", "--release"]);
     }
     become_program(&mut demo)
+}
+
+/// Builds the functions as they are deployed, and the least that a function can be, and measures them.
+///
+/// # Errors
+/// When a tool is missing, something does not compile, or a measurement fails.
+pub(crate) fn bench(options: &BenchOptions) -> Outcome {
+    tools::need(&[Tool::CCompiler, Tool::Python])?;
+    let this = this_program()?;
+    // With the same flags of the compiler as the functions, or it would be no baseline.
+    package::build(&FUNCTIONS, &[("countersign-benches", "hello")], Architecture::X86_64)?;
+    let mut bench = cargo();
+    bench.env(XTASK, this);
+    bench.args(["run", "--locked", "--quiet", "--package", "countersign-benches", "--bin", "bench", "--"]);
+    become_program(bench.args(&options.functions))
 }
 
 /// Runs every test, with the functions built first: the end-to-end tests start them.
