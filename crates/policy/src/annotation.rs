@@ -271,7 +271,7 @@ fn items(value: &str) -> impl Iterator<Item = &str> {
 }
 
 /// `90s`, `10m`, `2h`, `1d`, and joined from the largest unit down, as in `1h30m`.
-pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
+pub fn parse_duration(text: &str) -> Option<Duration> {
     let mut rest = text.trim();
     let mut seconds = 0_u64;
     let mut smallest = u64::MAX;

@@ -62,6 +62,24 @@ impl Bundle {
         }
     }
 
+    /// Loads `*.cedar` and `countersign.toml` from `dir`, whatever compiled form lies beside them:
+    /// for those who write rules, while functions take [`Bundle::load`].
+    ///
+    /// # Errors
+    /// As [`Bundle::load`].
+    pub fn load_texts(
+        dir: &Path,
+        lookup: impl Fn(&str) -> Option<String>,
+        protected: &[String],
+    ) -> Result<Bundle, BundleError> {
+        let mut problems = Problems::default();
+        let (files, _) = read_dir(dir, &mut problems);
+        if problems.count() > 0 {
+            return problems.or_else(None);
+        }
+        Self::from_sources(files, lookup, protected)
+    }
+
     /// Loads a bundle from the names and texts of its files.
     ///
     /// # Errors

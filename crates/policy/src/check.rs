@@ -34,6 +34,10 @@ pub trait ActionCatalogue {
     fn has_parameter(&self, _action: &str, _path: &str) -> Option<bool> {
         None
     }
+    /// The parameter that a mistyped one was probably meant to be.
+    fn suggest_parameter(&self, _action: &str, _path: &str) -> Option<String> {
+        None
+    }
 }
 
 /// How bad a finding is.
@@ -140,21 +144,26 @@ impl Checker<'_> {
     }
 
     fn parameters(&mut self, rule: &Rule, analysis: &Analysis) {
-        let single = |key: &Key| match key {
-            Key::Is(_, action) if !is_action_group(action) => Some(action.clone()),
-            _ => None,
+        if analysis.parameters.is_empty() {
+            return;
+        }
+        let named = |key: &Key| match key {
+            Key::Is(_, action) if !is_action_group(action) => Some(vec![action.clone()]),
+            Key::Is(_, group) => group.strip_suffix(":*").map(|service| self.catalogue.actions_of(service)),
+            Key::Any => None,
         };
-        let Some(actions) = rule.head.actions.iter().map(single).collect::<Option<Vec<_>>>() else { return };
+        let Some(actions) = rule.head.actions.iter().map(named).collect::<Option<Vec<_>>>() else { return };
+        let actions = actions.concat();
         for path in &analysis.parameters {
-            let nowhere = actions.iter().all(|action| self.catalogue.has_parameter(action, path) == Some(false));
-            if nowhere && !actions.is_empty() {
-                self.find(
-                    Severity::Error,
-                    rule,
-                    format!("no call of this rule has the parameter `{path}`"),
-                    "see the AWS CLI's or boto3's documents for the names of parameters",
-                );
+            let known: Vec<_> = actions.iter().filter_map(|action| self.catalogue.has_parameter(action, path)).collect();
+            if known.is_empty() || known.contains(&true) {
+                continue;
             }
+            let fix = match actions.iter().find_map(|action| self.catalogue.suggest_parameter(action, path)) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "see the AWS CLI's or boto3's documents for the names of parameters".to_owned(),
+            };
+            self.find(Severity::Error, rule, format!("no call of this rule has the parameter `{path}`"), fix);
         }
     }
 

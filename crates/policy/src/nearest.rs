@@ -1,7 +1,7 @@
 //! Suggestions for mistyped names.
 
 /// The candidate closest to `text` by edit distance, letter case aside; none if all are far off.
-pub(crate) fn nearest<'a>(text: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(text: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let text = text.to_ascii_lowercase();
     let limit = (text.chars().count() / 3).max(1);
     candidates
