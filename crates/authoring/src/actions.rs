@@ -213,7 +213,8 @@ mod tests {
     #[test]
     fn constant_classes_are_those_of_every_call() {
         let aws = AwsActions::embedded();
-        assert!(aws.constant_classes("secretsmanager:GetSecretValue").contains(Class::SecretReturning));
+        // Other operations need it too, and return nothing of the secret.
+        assert!(aws.constant_classes("secretsmanager:GetSecretValue").is_empty());
         assert!(aws.constant_classes("dynamodb:DeleteTable").contains(Class::Destructive));
         assert!(aws.constant_classes("s3:GetObject").is_empty());
     }

@@ -8,7 +8,9 @@ mod circumstances;
 mod coverage;
 mod files;
 mod placeholders;
+mod recorded;
 mod request;
+mod simulate;
 
 pub use actions::AwsActions;
 pub use case_file::{CaseFile, CaseFileError, Expected};
@@ -18,3 +20,5 @@ pub use coverage::{Coverage, RuleCoverage};
 pub use files::{BundleFolder, TESTS_FOLDER, find_cases};
 pub use placeholders::{Placeholders, PlaceholdersError};
 pub use request::{CallError, RawRequest, call_of, operation_named, understand_raw};
+pub use recorded::{AgentMapping, JsonObjects, ObjectError, Recorded, RecordedCall, Reader};
+pub use simulate::{Counts, Difference, Outcome, Progress, SimulateError, Simulation, Tally};

@@ -54,7 +54,7 @@ fn a_case_that_expects_something_else_fails_and_says_what_is() {
         (format!("{put}expect = \"approval\"\nexpires = \"1h\""), "expected expiry after 3600 s, and it is 1800 s"),
         (format!("{put}expect = \"approval\"\nconfirm = true"), "expected confirmation by name true"),
         (format!("{put}expect = \"approval\"\nshadow = [\"a/b\"]"), "expected the shadow rules"),
-        (format!("{put}expect = \"deny\"\ntarget = \"mian\""), "did you mean `main`?"),
+        (format!("{put}expect = \"deny\"\ntarget = \"maim\""), "did you mean `main`?"),
         ("call = \"dynamodb:PutItems\"\nexpect = \"deny\"".to_owned(), "did you mean `dynamodb:PutItem`?"),
         ("call = \"dynamo:PutItem\"\nexpect = \"deny\"".to_owned(), "did you mean `"),
         ("call = \"iam:GetRole\"\nparameters = { Rolename = \"x\" }\nexpect = \"deny\"".to_owned(), "the parameters do not fit"),

@@ -9,7 +9,10 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use countersign_domain::AccountId;
 
-use crate::ending::{CliError, Ending};
+use crate::{
+    ending::{CliError, Ending},
+    policy::PolicyCommand,
+};
 
 /// What every command's exit code means.
 const EXIT_CODES: &str =
@@ -30,6 +33,9 @@ pub(crate) enum Command {
     /// Say what AWS requests are: operation, parameters, IAM actions, resources, upstream
     #[command(long_about = IDENTIFY_ABOUT, after_long_help = IDENTIFY_EXAMPLES)]
     Identify(IdentifyOptions),
+    /// Check, test and compile bundles of rules
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     /// Print completions for a shell
     Completions {
         /// The shell

@@ -7,6 +7,8 @@ use std::{io, path::PathBuf, process::ExitCode};
 pub(crate) enum Ending {
     /// All is well: exit code 0.
     Well,
+    /// A finding or a difference, which the output tells: exit code 1.
+    Found,
     /// Something was found, or things differ: exit code 1.
     #[expect(dead_code, reason = "for the commands that compare and check")]
     Finding,
@@ -53,6 +55,7 @@ impl CliError {
 pub(crate) fn exit(outcome: Result<Ending, CliError>) -> ExitCode {
     match outcome {
         Ok(Ending::Well) => ExitCode::SUCCESS,
+        Ok(Ending::Found) => ExitCode::FAILURE,
         Ok(Ending::Finding) => ExitCode::from(1),
         Err(error) if error.is_closed_output() => ExitCode::SUCCESS,
         Err(error) => {

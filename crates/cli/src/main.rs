@@ -1,8 +1,10 @@
-//! `countersign`: what a request is, for people, studies and tests. It holds no authority and asks no network.
+//! `countersign`: what a request is and what rules make of it, for people, studies and tests. It holds no authority and
+//! asks no network.
 
 mod cli;
 mod ending;
 mod identify;
+mod policy;
 
 use std::process::ExitCode;
 
@@ -13,6 +15,7 @@ use cli::{Cli, Command};
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Identify(options) => identify::run(&options),
+        Command::Policy(command) => policy::run(&command),
         Command::Completions { shell } => cli::print_completions(shell),
     };
     ending::exit(outcome)

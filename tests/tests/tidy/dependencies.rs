@@ -24,8 +24,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("countersign-catalogue-builder", &["domain", "catalogue"]),
     ("countersign-permissions-builder", &["domain", "permissions", "catalogue"]),
     ("countersign-local", &["domain", "catalogue", "permissions", "sigv4"]),
+    ("countersign-authoring", &["domain", "catalogue", "permissions", "policy", "understanding"]),
     // A program for people: it holds no authority.
-    ("countersign-cli", &["domain", "catalogue", "permissions", "understanding"]),
+    ("countersign-cli", &["domain", "authoring", "catalogue", "permissions", "policy", "understanding"]),
     ("countersign-benches", &["tests"]),
     ("countersign-tests", &[]),
     ("countersign-xtask", &[]),

@@ -1,0 +1,7 @@
+//! Replays recorded calls against a bundle: what would pass, wait or be denied.
+
+mod tally;
+mod work;
+
+pub use tally::{Counts, Difference, Outcome, Tally};
+pub use work::{Progress, SimulateError, Simulation};

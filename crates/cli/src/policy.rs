@@ -1,0 +1,61 @@
+//! `countersign policy`: what authors of rules do before they deploy them.
+
+mod check;
+mod load;
+mod test;
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use crate::ending::{CliError, Ending};
+
+/// A command about a bundle.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyCommand {
+    /// Load a bundle and find what is wrong or probably not meant
+    #[command(after_help = check::EXAMPLES)]
+    Check(check::CheckOptions),
+    /// Run the tests of a bundle: calls, and what should become of them
+    #[command(after_help = test::EXAMPLES)]
+    Test(test::TestOptions),
+}
+
+/// What stands for `${COUNTERSIGN_…}` in the settings.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct PlaceholderOptions {
+    /// A value for a placeholder `${COUNTERSIGN_…}` of the settings; may be repeated
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    set: Vec<String>,
+    /// Take the other placeholders from the environment, as the functions do, and not sample values
+    #[arg(long)]
+    env: bool,
+}
+
+/// Runs `command`.
+///
+/// # Errors
+/// When its input cannot be read or its output not be written.
+pub(crate) fn run(command: &PolicyCommand) -> Result<Ending, CliError> {
+    match command {
+        PolicyCommand::Check(options) => check::run(options),
+        PolicyCommand::Test(options) => test::run(options),
+    }
+}
+
+/// Writes `text` to stdout.
+fn print(text: &str) -> Result<(), CliError> {
+    use std::io::Write as _;
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(CliError::output)
+}
+
+/// Writes `value` to stdout as indented JSON.
+fn print_json(value: &impl Serialize) -> Result<(), CliError> {
+    let text = serde_json::to_string_pretty(value).map_err(|error| CliError::output(error.into()))?;
+    print(&format!("{text}\n"))
+}
+
+/// `1 case`, `2 cases`.
+fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}

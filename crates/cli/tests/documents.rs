@@ -1,0 +1,40 @@
+//! Every command of this program in docs/policy.md, run as it stands.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// The shell blocks of a document that say `<!-- check: program -->`.
+fn blocks(document: &str) -> Vec<String> {
+    let text = fs::read_to_string(root().join(document)).unwrap();
+    let parts = text.split("<!-- check: program -->\n```sh\n").skip(1);
+    parts.map(|part| part.split("\n```").next().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn commands_in_the_documents_run() {
+    let programs = Path::new(env!("CARGO_BIN_EXE_countersign")).parent().unwrap();
+    let search = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
+    let blocks = blocks("docs/policy.md");
+    assert!(!blocks.is_empty());
+    for block in blocks {
+        // What a block writes goes into a folder of its own; it reads the repository by the same names as people do.
+        let scratch = tempfile::tempdir().unwrap();
+        for name in ["infra", "docs", "crates"] {
+            std::os::unix::fs::symlink(root().join(name), scratch.path().join(name)).unwrap();
+        }
+        let output = Command::new("bash")
+            .args(["-euo", "pipefail", "-c", &block])
+            .current_dir(scratch.path())
+            .env("PATH", &search)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{block}\n{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
