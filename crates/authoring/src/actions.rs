@@ -65,7 +65,8 @@ impl AwsActions {
     /// The classes that `action` has in every call that needs it.
     pub fn constant_classes(&self, action: &str) -> Classes {
         let operations = self.operations_of(action);
-        let checks = operations.iter().flat_map(|(_, operation)| &operation.checks).filter(|check| check.action == action);
+        let checks =
+            operations.iter().flat_map(|(_, operation)| &operation.checks).filter(|check| check.action == action);
         let common = |one: Classes, other: Classes| one.iter().filter(|class| other.contains(*class)).collect();
         checks.map(|check| check.classes).reduce(common).unwrap_or_default()
     }
@@ -108,7 +109,10 @@ impl ActionCatalogue for AwsActions {
     fn suggest_parameter(&self, action: &str, path: &str) -> Option<String> {
         let parents = path.rsplit_once('.').map_or("", |(parents, _)| parents);
         let name = path.rsplit('.').next()?;
-        let names = self.operations_of(action).iter().flat_map(|(service, operation)| members(service, &operation.name, parents));
+        let names = self
+            .operations_of(action)
+            .iter()
+            .flat_map(|(service, operation)| members(service, &operation.name, parents));
         let near = nearest(name, names.collect::<Vec<_>>())?;
         Some(if parents.is_empty() { near.to_owned() } else { format!("{parents}.{near}") })
     }
@@ -207,7 +211,10 @@ mod tests {
             assert_eq!(aws.has_parameter(action, path), expected, "{action} {path}");
         }
         assert_eq!(aws.suggest_parameter("dynamodb:PutItem", "Tablename").as_deref(), Some("TableName"));
-        assert_eq!(aws.suggest_parameter("ec2:RunInstances", "Placement.Tenanci").as_deref(), Some("Placement.Tenancy"));
+        assert_eq!(
+            aws.suggest_parameter("ec2:RunInstances", "Placement.Tenanci").as_deref(),
+            Some("Placement.Tenancy")
+        );
     }
 
     #[test]

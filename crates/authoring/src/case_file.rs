@@ -143,9 +143,9 @@ impl TryFrom<MomentForm> for Moment {
         };
         let moment = OffsetDateTime::parse(&text, &Rfc3339).ok();
         let seconds = moment.and_then(|moment| u64::try_from(moment.unix_timestamp()).ok());
-        seconds.map(|seconds| Self(Timestamp::from_secs(seconds))).ok_or_else(|| {
-            format!("`{text}` is no moment with an offset, as `2026-11-21T12:00:00Z`")
-        })
+        seconds
+            .map(|seconds| Self(Timestamp::from_secs(seconds)))
+            .ok_or_else(|| format!("`{text}` is no moment with an offset, as `2026-11-21T12:00:00Z`"))
     }
 }
 
@@ -247,7 +247,10 @@ impl CaseFile {
 /// What a case cannot do without, and what excludes itself.
 fn check(case: &Case) -> Result<(), String> {
     let Some(expected) = case.expect else {
-        return Err("the case expects nothing; write `expect = \"deny\"`, `\"approval\"`, `\"allow\"` or `\"refused\"`".to_owned());
+        return Err(
+            "the case expects nothing; write `expect = \"deny\"`, `\"approval\"`, `\"allow\"` or `\"refused\"`"
+                .to_owned(),
+        );
     };
     if case.agent.is_none() {
         return Err("the case names no agent; write `agent = \"…\"` here or in `[defaults]`".to_owned());
@@ -294,7 +297,10 @@ mod tests {
         )
         .unwrap();
         let [(5, first), (9, second)] = file.cases.as_slice() else { panic!("{file:?}") };
-        assert_eq!((first.agent.as_ref().unwrap().as_str(), second.agent.as_ref().unwrap().as_str()), ("deployer", "explorer"));
+        assert_eq!(
+            (first.agent.as_ref().unwrap().as_str(), second.agent.as_ref().unwrap().as_str()),
+            ("deployer", "explorer")
+        );
         assert_eq!(first.at, second.at);
         assert_eq!(second.session_age, Some(Time(Duration::from_secs(5400))));
     }

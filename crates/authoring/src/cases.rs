@@ -120,9 +120,8 @@ fn judge(case: &Case, explanation: &Explanation, result: &mut CaseResult) {
     result.decision = Some(came.as_str());
     result.rules = decision.rules().iter().map(|hit| hit.rule.clone()).collect();
     result.rules.dedup();
-    let matched = explanation.considered.iter().filter(|one| {
-        matches!(one.outcome, RuleOutcome::Matches | RuleOutcome::MayMatch)
-    });
+    let matched =
+        explanation.considered.iter().filter(|one| matches!(one.outcome, RuleOutcome::Matches | RuleOutcome::MayMatch));
     result.matched = matched.map(|one| one.rule.clone()).collect();
     expect(case, came, result);
     expect_rules(case, explanation, result);

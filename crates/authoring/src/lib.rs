@@ -19,6 +19,6 @@ pub use circumstances::{Circumstances, CircumstancesError, DEFAULT_MOMENT, targe
 pub use coverage::{Coverage, RuleCoverage};
 pub use files::{BundleFolder, TESTS_FOLDER, find_cases};
 pub use placeholders::{Placeholders, PlaceholdersError};
+pub use recorded::{AgentMapping, JsonObjects, ObjectError, Reader, Recorded, RecordedCall};
 pub use request::{CallError, RawRequest, call_of, operation_named, understand_raw};
-pub use recorded::{AgentMapping, JsonObjects, ObjectError, Recorded, RecordedCall, Reader};
 pub use simulate::{Counts, Difference, Outcome, Progress, SimulateError, Simulation, Tally};

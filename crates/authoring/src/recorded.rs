@@ -129,7 +129,13 @@ fn region_of(service: &Service, operation: &Operation, parameters: &Value, targe
 }
 
 /// A call of which only what policy looks at is known.
-fn call(service: &Service, operation: &Operation, region: String, parameters: Value, permissions: Vec<Permission>) -> Call {
+fn call(
+    service: &Service,
+    operation: &Operation,
+    region: String,
+    parameters: Value,
+    permissions: Vec<Permission>,
+) -> Call {
     let model = service.model();
     Call {
         service: model.id.to_owned(),

@@ -123,8 +123,7 @@ pub fn call_of(
         let member = stream_member(service, operation).ok_or_else(|| CallError::NoStream(name.to_owned()))?;
         members.push((member.to_owned(), Value::Stream { length: body.len() as u64 }));
     }
-    let outgoing =
-        catalogue.serialise(service, operation, None, &parameters, body).map_err(CallError::Parameters)?;
+    let outgoing = catalogue.serialise(service, operation, None, &parameters, body).map_err(CallError::Parameters)?;
     let signing_name = catalogue.service(service).map_or(service, |service| service.model().signing_name);
     let request = WireRequest {
         method: &outgoing.method,

@@ -1,6 +1,9 @@
 //! The bundle that the project ships, held to its own tests.
 
-use std::{collections::BTreeSet, path::{Path, PathBuf}};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use countersign_authoring::{AwsActions, CaseFile, Coverage, Placeholders, find_cases, run};
 use countersign_policy::{Bundle, check};
@@ -47,7 +50,10 @@ fn a_case_that_expects_something_else_fails_and_says_what_is() {
     let put = "call = \"dynamodb:PutItem\"\nparameters = { TableName = \"orders\", Item = { id = { S = \"1\" } } }\n";
     for (more, part) in [
         (format!("{put}expect = \"allow\""), "expected allow, and it is approval by 20-writes/writes"),
-        (format!("{put}expect = \"approval\"\nrule = \"20-writes/destructive\""), "expected the rule 20-writes/destructive"),
+        (
+            format!("{put}expect = \"approval\"\nrule = \"20-writes/destructive\""),
+            "expected the rule 20-writes/destructive",
+        ),
         (format!("{put}expect = \"approval\"\nrules = []"), "expected exactly the rules"),
         (format!("{put}expect = \"approval\"\nquorum = 2"), "expected a quorum of 2, and it is 1"),
         (format!("{put}expect = \"approval\"\napprovers = [\"dba\"]"), "expected approvers dba, and it is approvers"),
@@ -57,13 +63,23 @@ fn a_case_that_expects_something_else_fails_and_says_what_is() {
         (format!("{put}expect = \"deny\"\ntarget = \"maim\""), "did you mean `main`?"),
         ("call = \"dynamodb:PutItems\"\nexpect = \"deny\"".to_owned(), "did you mean `dynamodb:PutItem`?"),
         ("call = \"dynamo:PutItem\"\nexpect = \"deny\"".to_owned(), "did you mean `"),
-        ("call = \"iam:GetRole\"\nparameters = { Rolename = \"x\" }\nexpect = \"deny\"".to_owned(), "the parameters do not fit"),
-        ("call = \"iam:GetRole\"\nparameters = { RoleName = \"x\" }\nbody = \"x\"\nexpect = \"deny\"".to_owned(), "no streamed body"),
-        ("call = \"organizations:LeaveOrganization\"\nexpect = \"deny\"\nreason = \"elephants\"".to_owned(), "expected a reason with `elephants`"),
+        (
+            "call = \"iam:GetRole\"\nparameters = { Rolename = \"x\" }\nexpect = \"deny\"".to_owned(),
+            "the parameters do not fit",
+        ),
+        (
+            "call = \"iam:GetRole\"\nparameters = { RoleName = \"x\" }\nbody = \"x\"\nexpect = \"deny\"".to_owned(),
+            "no streamed body",
+        ),
+        (
+            "call = \"organizations:LeaveOrganization\"\nexpect = \"deny\"\nreason = \"elephants\"".to_owned(),
+            "expected a reason with `elephants`",
+        ),
     ] {
         let result = case(&more);
         assert!(result.failures.iter().any(|failure| failure.contains(part)), "{more}: {result:?}");
     }
-    let failing: BTreeSet<_> = [case(&format!("{put}expect = \"allow\""))].into_iter().map(|result| result.decision).collect();
+    let failing: BTreeSet<_> =
+        [case(&format!("{put}expect = \"allow\""))].into_iter().map(|result| result.decision).collect();
     assert_eq!(failing, [Some("approval")].into());
 }

@@ -68,7 +68,13 @@ fn every_kind_of_finding_is_named_with_its_place_and_its_fix() {
             "AWS has no action `dynamobd:*`",
             "did you mean `dynamodb:*`?",
         ),
-        ("@aproval(\"approvers\") permit (principal, action, resource);", 1, "error", "unknown annotation `@aproval`", "did you mean `@approval`?"),
+        (
+            "@aproval(\"approvers\") permit (principal, action, resource);",
+            1,
+            "error",
+            "unknown annotation `@aproval`",
+            "did you mean `@approval`?",
+        ),
         ("@mode(\"shade\") permit (principal, action, resource);", 1, "error", "unknown mode `shade`", "the only mode"),
         (
             "forbid (principal, action == Action::\"dynamodb:PutItem\", resource) when { context.params has TabelName };",
@@ -146,7 +152,10 @@ fn every_kind_of_finding_is_named_with_its_place_and_its_fix() {
         let found = report["findings"].as_array().unwrap();
         let fits = |one: &&Json| {
             let text = |name: &str| one[name].as_str().unwrap().to_owned();
-            text("message").contains(message) && text("fix").contains(fix) && text("severity") == severity && one["line"] == line
+            text("message").contains(message)
+                && text("fix").contains(fix)
+                && text("severity") == severity
+                && one["line"] == line
         };
         assert!(found.iter().any(|one| fits(&one)), "{rules}\n{message}\n{report:#}");
         let (out, _, code) = ran(&["check", path(&folder)]);
@@ -186,7 +195,10 @@ fn a_case_that_fails_is_named_with_its_line_and_ends_with_1() {
     let folder = bundle(READS, cases);
     let (out, _, code) = ran(&["test", path(&folder)]);
     assert_eq!(code, 1);
-    assert!(out.contains("tests/cases.toml:4: reading waits\n    expected approval, and it is allow by rules/reads"), "{out}");
+    assert!(
+        out.contains("tests/cases.toml:4: reading waits\n    expected approval, and it is allow by rules/reads"),
+        "{out}"
+    );
     let report = json(&["test", path(&folder), "--json"]);
     assert_eq!((&report["passed"], &report["failed"]), (&Json::from(0), &Json::from(1)));
     assert_eq!(report["bundles"][0]["not_covered"], serde_json::json!(["rules/reads", "rules/spare"]));

@@ -155,7 +155,8 @@ impl Checker<'_> {
         let Some(actions) = rule.head.actions.iter().map(named).collect::<Option<Vec<_>>>() else { return };
         let actions = actions.concat();
         for path in &analysis.parameters {
-            let known: Vec<_> = actions.iter().filter_map(|action| self.catalogue.has_parameter(action, path)).collect();
+            let known: Vec<_> =
+                actions.iter().filter_map(|action| self.catalogue.has_parameter(action, path)).collect();
             if known.is_empty() || known.contains(&true) {
                 continue;
             }

@@ -29,8 +29,8 @@ mod values;
 mod verdict;
 mod vocabulary;
 
-pub use builtin::MASK_TOKEN_PREFIX;
 pub use annotation::parse_duration;
+pub use builtin::MASK_TOKEN_PREFIX;
 pub use bundle::Bundle;
 pub use check::{ActionCatalogue, Finding, Severity, check};
 pub use compiled::{COMPILED_FILE, compile};

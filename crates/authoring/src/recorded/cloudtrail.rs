@@ -115,7 +115,8 @@ impl Reader<'_> {
             return unmapped("the principal has no name that can be an agent's", what);
         };
         let account = record.recipient_account_id.as_ref().or(record.user_identity.account_id.as_ref());
-        let target = self.settings.targets.iter().find(|target| Some(target.account.as_str()) == account.map(String::as_str));
+        let target =
+            self.settings.targets.iter().find(|target| Some(target.account.as_str()) == account.map(String::as_str));
         let Some(target) = target else { return unmapped("no target of the bundle has this account", what) };
         let Some(at) = moment(&record.event_time) else { return unmapped("the time cannot be read", what) };
         let mut circumstances = Circumstances::new(agent, target.clone());
@@ -161,22 +162,27 @@ fn operations(source: &str, name: &str) -> Vec<(&'static Service, &'static Opera
     }
     let unversioned = without_version(name);
     let named = catalogue.services().iter().filter(|entry| entry.id == label || entry.signing_name == label);
-    let found = named.filter_map(|entry| {
-        catalogue.operation(entry.id, name).or_else(|| catalogue.operation(entry.id, unversioned))
-    });
+    let found = named
+        .filter_map(|entry| catalogue.operation(entry.id, name).or_else(|| catalogue.operation(entry.id, unversioned)));
     found.collect()
 }
 
 /// `Invoke20150331`, `UpdateFunctionCode20150331v2` and `CreateDistribution2020_05_31` without what follows the name.
 fn without_version(name: &str) -> &str {
-    let without_revision = name.rsplit_once('v').filter(|(_, rest)| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit()));
+    let without_revision =
+        name.rsplit_once('v').filter(|(_, rest)| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit()));
     let base = without_revision.map_or(name, |(base, _)| base);
     let stem = base.trim_end_matches(|letter: char| letter.is_ascii_digit() || letter == '_');
     let digits = base.get(stem.len()..).unwrap_or_default().bytes().filter(u8::is_ascii_digit).count();
     if digits == 8 { stem } else { name }
 }
 
-fn reading(record: &Record, service: &'static Service, operation: &'static Operation, circumstances: Circumstances) -> Recorded {
+fn reading(
+    record: &Record,
+    service: &'static Service,
+    operation: &'static Operation,
+    circumstances: Circumstances,
+) -> Recorded {
     let model: &ServiceModel = service.model();
     let mut input = Input::new(model);
     let parameters = input.parameters(operation.input, &record.request_parameters);
@@ -201,7 +207,13 @@ fn reading(record: &Record, service: &'static Service, operation: &'static Opera
     Recorded::Call(Box::new(RecordedCall { call, circumstances, in_part }))
 }
 
-fn permissions(service: &str, operation: &str, parameters: &Value, target: &Target, region: &str) -> Option<Vec<Permission>> {
+fn permissions(
+    service: &str,
+    operation: &str,
+    parameters: &Value,
+    target: &Target,
+    region: &str,
+) -> Option<Vec<Permission>> {
     let question = Question {
         service,
         operation,

@@ -53,7 +53,9 @@ fn recorded(record: CallRecord, circumstances: Circumstances) -> Recorded {
         .operation
         .split_once(':')
         .and_then(|(service, operation)| Catalogue::embedded().operation(service, operation));
-    let Some((service, operation)) = found else { return unmapped("the catalogue has no such operation", record.operation) };
+    let Some((service, operation)) = found else {
+        return unmapped("the catalogue has no such operation", record.operation);
+    };
     let mut input = Input::new(service.model());
     let parameters = input.parameters(operation.input, &record.parameters);
     let left_out = record.parameters.get("left_out").is_some_and(Json::is_object);

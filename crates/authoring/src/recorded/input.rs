@@ -59,7 +59,8 @@ impl<'m> Input<'m> {
             },
             (Shape::Map { value, .. }, Json::Object(members)) => {
                 let shape = value.shape;
-                let found = members.iter().filter_map(|(key, json)| Some((key.clone(), self.value(shape, json, below)?)));
+                let found =
+                    members.iter().filter_map(|(key, json)| Some((key.clone(), self.value(shape, json, below)?)));
                 Some(Value::Record(found.collect()))
             }
             (Shape::Document, json) => Some(document(json, below)),
@@ -71,7 +72,11 @@ impl<'m> Input<'m> {
         let mut found: Vec<(String, Value)> = Vec::new();
         for (key, json) in members {
             // S3 writes the host and subresources among the parameters; they name nothing.
-            if key == "Host" || matches!(json, Json::Null) || json.as_str() == Some("") || *json == Json::Array(vec![Json::from("")]) {
+            if key == "Host"
+                || matches!(json, Json::Null)
+                || json.as_str() == Some("")
+                || *json == Json::Array(vec![Json::from("")])
+            {
                 continue;
             }
             let Some((member, json)) = self.member(structure, key, json) else {
@@ -143,10 +148,9 @@ fn scalar(shape: &Shape, json: &Json) -> Option<Value> {
         Shape::Float | Shape::Double => text()?.parse().ok().map(Value::Float),
         Shape::Timestamp => match json {
             Json::Number(number) => number.as_i64().map(|seconds| Value::Timestamp { seconds, nanoseconds: 0 }),
-            Json::String(text) => OffsetDateTime::parse(text, &Rfc3339).ok().map(|moment| Value::Timestamp {
-                seconds: moment.unix_timestamp(),
-                nanoseconds: moment.nanosecond(),
-            }),
+            Json::String(text) => OffsetDateTime::parse(text, &Rfc3339)
+                .ok()
+                .map(|moment| Value::Timestamp { seconds: moment.unix_timestamp(), nanoseconds: moment.nanosecond() }),
             _ => None,
         },
         // Our own record has a stream's length.

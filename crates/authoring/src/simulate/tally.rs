@@ -6,7 +6,10 @@ use countersign_domain::Decision;
 use countersign_policy::{Bundle, Verdict};
 use serde::Serialize;
 
-use crate::{circumstances::Circumstances, recorded::{Recorded, RecordedCall}};
+use crate::{
+    circumstances::Circumstances,
+    recorded::{Recorded, RecordedCall},
+};
 
 /// The most groups of differences, and of rows by agent, that are kept apart; the rest is counted as one.
 const MOST_GROUPS: usize = 1000;
@@ -192,11 +195,9 @@ impl Tally {
         self.calls.merge(other.calls);
         self.in_part += other.in_part;
         self.differ += other.differ;
-        for (mine, others) in [
-            (&mut self.by_rule, other.by_rule),
-            (&mut self.by_day, other.by_day),
-            (&mut self.by_agent, other.by_agent),
-        ] {
+        for (mine, others) in
+            [(&mut self.by_rule, other.by_rule), (&mut self.by_day, other.by_day), (&mut self.by_agent, other.by_agent)]
+        {
             for (name, counts) in others {
                 mine.entry(name).or_default().merge(counts);
             }

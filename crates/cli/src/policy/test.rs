@@ -117,7 +117,8 @@ fn readable(report: &Report, list_missing: bool, wanted: usize) -> String {
         let short = bundle.coverage_percent < wanted;
         if list_missing || short {
             for rule in bundle.coverage.missing() {
-                let _ = writeln!(text, "{}/{}:{}: no case reaches `{}`", bundle.bundle, rule.file, rule.line, rule.rule);
+                let _ =
+                    writeln!(text, "{}/{}:{}: no case reaches `{}`", bundle.bundle, rule.file, rule.line, rule.rule);
             }
         }
         let passed = bundle.cases.iter().filter(|case| case.passed()).count();
