@@ -141,12 +141,20 @@ impl TryFrom<MomentForm> for Moment {
             MomentForm::Toml(moment) => moment.to_string(),
             MomentForm::Text(text) => text,
         };
-        let moment = OffsetDateTime::parse(&text, &Rfc3339).ok();
-        let seconds = moment.and_then(|moment| u64::try_from(moment.unix_timestamp()).ok());
-        seconds
-            .map(|seconds| Self(Timestamp::from_secs(seconds)))
-            .ok_or_else(|| format!("`{text}` is no moment with an offset, as `2026-11-21T12:00:00Z`"))
+        moment(&text).map(Self)
     }
+}
+
+/// A moment in RFC 3339, in whole seconds.
+///
+/// # Errors
+/// When `text` has another form, or is before 1970; the message says so.
+pub fn moment(text: &str) -> Result<Timestamp, String> {
+    let moment = OffsetDateTime::parse(text, &Rfc3339).ok();
+    let seconds = moment.and_then(|moment| u64::try_from(moment.unix_timestamp()).ok());
+    seconds
+        .map(Timestamp::from_secs)
+        .ok_or_else(|| format!("`{text}` is no moment with an offset, as `2026-11-21T12:00:00Z`"))
 }
 
 /// Parameters as a TOML table, or as JSON text, which has null and can repeat a name.

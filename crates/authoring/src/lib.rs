@@ -13,7 +13,7 @@ mod request;
 mod simulate;
 
 pub use actions::AwsActions;
-pub use case_file::{CaseFile, CaseFileError, Expected};
+pub use case_file::{CaseFile, CaseFileError, Expected, moment};
 pub use cases::{CaseResult, run};
 pub use circumstances::{Circumstances, CircumstancesError, DEFAULT_MOMENT, target_named};
 pub use coverage::{Coverage, RuleCoverage};

@@ -7,10 +7,7 @@ use std::{io, path::PathBuf, process::ExitCode};
 pub(crate) enum Ending {
     /// All is well: exit code 0.
     Well,
-    /// A finding or a difference, which the output tells: exit code 1.
-    Found,
     /// Something was found, or things differ: exit code 1.
-    #[expect(dead_code, reason = "for the commands that compare and check")]
     Finding,
 }
 
@@ -33,7 +30,6 @@ pub(crate) enum CliError {
         /// The cause.
         source: io::Error,
     },
-    #[expect(dead_code, reason = "for the commands that look things up")]
     /// The command line names something that is not there, or that does not fit.
     #[error("{0}")]
     Usage(String),
@@ -55,7 +51,6 @@ impl CliError {
 pub(crate) fn exit(outcome: Result<Ending, CliError>) -> ExitCode {
     match outcome {
         Ok(Ending::Well) => ExitCode::SUCCESS,
-        Ok(Ending::Found) => ExitCode::FAILURE,
         Ok(Ending::Finding) => ExitCode::from(1),
         Err(error) if error.is_closed_output() => ExitCode::SUCCESS,
         Err(error) => {

@@ -1,7 +1,11 @@
 //! `countersign policy`: what authors of rules do before they deploy them.
 
 mod check;
+mod compile;
+mod explain;
 mod load;
+mod recorded;
+mod simulate;
 mod test;
 
 use clap::{Args, Subcommand};
@@ -18,6 +22,15 @@ pub(crate) enum PolicyCommand {
     /// Run the tests of a bundle: calls, and what should become of them
     #[command(after_help = test::EXAMPLES)]
     Test(test::TestOptions),
+    /// Say why a call gets its decision, and what would change it
+    #[command(after_help = explain::EXAMPLES)]
+    Explain(Box<explain::ExplainOptions>),
+    /// Replay recorded calls: how many would pass, wait or be denied, by rule, day and agent
+    #[command(after_help = simulate::EXAMPLES)]
+    Simulate(simulate::SimulateOptions),
+    /// Write the rules in the form that functions load without parsing
+    #[command(after_help = compile::EXAMPLES)]
+    Compile(compile::CompileOptions),
 }
 
 /// What stands for `${COUNTERSIGN_…}` in the settings.
@@ -39,6 +52,9 @@ pub(crate) fn run(command: &PolicyCommand) -> Result<Ending, CliError> {
     match command {
         PolicyCommand::Check(options) => check::run(options),
         PolicyCommand::Test(options) => test::run(options),
+        PolicyCommand::Explain(options) => explain::run(options),
+        PolicyCommand::Simulate(options) => simulate::run(options),
+        PolicyCommand::Compile(options) => compile::run(options),
     }
 }
 

@@ -4,14 +4,13 @@ use countersign_catalogue::{
     Catalogue, Service,
     model::{Operation, ServiceModel},
 };
-use countersign_domain::{AgentId, Permission, Resource, Timestamp, Value, settings::Target};
+use countersign_domain::{AgentId, Permission, Resource, Value, settings::Target};
 use countersign_permissions::{Permissions, Question};
 use serde::Deserialize;
 use serde_json::Value as Json;
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{Reader, Recorded, RecordedCall, Region, call, input::Input, region_of, unmapped};
-use crate::circumstances::Circumstances;
+use crate::{case_file::moment, circumstances::Circumstances};
 
 /// Events whose name is neither that of the operation nor that with a version after it.
 const OTHER_NAMES: [(&str, &str, &str, &str); 9] = [
@@ -118,7 +117,7 @@ impl Reader<'_> {
         let target =
             self.settings.targets.iter().find(|target| Some(target.account.as_str()) == account.map(String::as_str));
         let Some(target) = target else { return unmapped("no target of the bundle has this account", what) };
-        let Some(at) = moment(&record.event_time) else { return unmapped("the time cannot be read", what) };
+        let Ok(at) = moment(&record.event_time) else { return unmapped("the time cannot be read", what) };
         let mut circumstances = Circumstances::new(agent, target.clone());
         circumstances.at = at;
         circumstances.source_ip = record.source_ip.as_deref().and_then(|address| address.parse().ok());
@@ -144,11 +143,6 @@ impl Reader<'_> {
         let mapped = [name, identity.arn.as_deref()].into_iter().flatten().find_map(|name| self.agents.named.get(name));
         mapped.cloned().or_else(|| AgentId::new(name?).ok())
     }
-}
-
-fn moment(text: &str) -> Option<Timestamp> {
-    let moment = OffsetDateTime::parse(text, &Rfc3339).ok()?;
-    u64::try_from(moment.unix_timestamp()).ok().map(Timestamp::from_secs)
 }
 
 /// The operations that an event can be.

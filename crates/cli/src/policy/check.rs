@@ -64,7 +64,7 @@ pub(super) fn run(options: &CheckOptions) -> Result<Ending, CliError> {
         print(&readable(&report))?;
     }
     let wrong = report.errors > 0 || (options.deny_warnings && report.warnings > 0);
-    Ok(if wrong { Ending::Found } else { Ending::Well })
+    Ok(if wrong { Ending::Finding } else { Ending::Well })
 }
 
 fn report(options: &CheckOptions) -> Result<Report, CliError> {

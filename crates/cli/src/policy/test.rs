@@ -84,7 +84,7 @@ pub(super) fn run(options: &TestOptions) -> Result<Ending, CliError> {
         print(&readable(&report, options.coverage, wanted))?;
     }
     let short = report.bundles.iter().any(|bundle| bundle.coverage_percent < wanted);
-    Ok(if report.failed > 0 || short { Ending::Found } else { Ending::Well })
+    Ok(if report.failed > 0 || short { Ending::Finding } else { Ending::Well })
 }
 
 fn run_bundle(folder: &Path, files: &[PathBuf], options: &TestOptions) -> Result<BundleReport, CliError> {
