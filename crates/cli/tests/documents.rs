@@ -1,4 +1,4 @@
-//! Every command of this program in docs/policy.md, run as it stands.
+//! Every command of this program in the documents, run as it stands.
 
 use std::{
     fs,
@@ -13,17 +13,16 @@ fn root() -> PathBuf {
 /// The shell blocks of a document that say `<!-- check: program -->`.
 fn blocks(document: &str) -> Vec<String> {
     let text = fs::read_to_string(root().join(document)).unwrap();
-    let parts = text.split("<!-- check: program -->\n```sh\n").skip(1);
-    parts.map(|part| part.split("\n```").next().unwrap().to_owned()).collect()
+    let parts: Vec<_> = text.split("<!-- check: program -->\n```sh\n").skip(1).collect();
+    assert!(!parts.is_empty(), "{document} has no commands");
+    parts.into_iter().map(|part| part.split("\n```").next().unwrap().to_owned()).collect()
 }
 
 #[test]
 fn commands_in_the_documents_run() {
     let programs = Path::new(env!("CARGO_BIN_EXE_countersign")).parent().unwrap();
     let search = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
-    let blocks = blocks("docs/policy.md");
-    assert!(!blocks.is_empty());
-    for block in blocks {
+    for block in ["docs/policy.md", "infra/packs/README.md"].into_iter().flat_map(blocks) {
         // What a block writes goes into a folder of its own; it reads the repository by the same names as people do.
         let scratch = tempfile::tempdir().unwrap();
         for name in ["infra", "docs", "crates"] {

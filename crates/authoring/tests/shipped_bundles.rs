@@ -1,4 +1,4 @@
-//! The bundle that the project ships, held to its own tests.
+//! The bundles that the project ships, held to their own tests.
 
 use std::{
     collections::BTreeSet,
@@ -6,37 +6,57 @@ use std::{
 };
 
 use countersign_authoring::{AwsActions, CaseFile, Coverage, Placeholders, find_cases, run};
-use countersign_policy::{Bundle, check};
+use countersign_policy::{Bundle, Severity, check};
 
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../infra/bundle")
+fn infra() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../infra")
+}
+
+/// The default bundle and every starter pack.
+fn folders() -> Vec<PathBuf> {
+    let packs = std::fs::read_dir(infra().join("packs")).unwrap().map(|entry| entry.unwrap().path());
+    let folders: Vec<_> = [infra().join("bundle")].into_iter().chain(packs.filter(|path| path.is_dir())).collect();
+    assert!(folders.len() >= 6, "{folders:?}");
+    folders
+}
+
+fn load(folder: &Path) -> Bundle {
+    let samples = Placeholders::default();
+    Bundle::load(folder, |name| samples.value(name), &[]).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn shipped() -> Bundle {
-    let samples = Placeholders::default();
-    Bundle::load(&folder(), |name| samples.value(name), &[]).unwrap_or_else(|error| panic!("{error}"))
+    load(&infra().join("bundle"))
 }
 
 #[test]
-fn its_cases_pass_and_reach_every_rule() {
-    let bundle = shipped();
-    let mut results = Vec::new();
-    for path in find_cases(&folder(), None).unwrap().cases {
-        let text = std::fs::read_to_string(&path).unwrap();
-        let file = CaseFile::read(&path, &text).unwrap_or_else(|error| panic!("{error}"));
-        results.extend(run(&bundle, &file));
+fn their_cases_pass_and_reach_every_rule() {
+    for folder in folders() {
+        let bundle = load(&folder);
+        let mut results = Vec::new();
+        for path in find_cases(&folder, None).unwrap().cases {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let file = CaseFile::read(&path, &text).unwrap_or_else(|error| panic!("{error}"));
+            results.extend(run(&bundle, &file));
+        }
+        let failed: Vec<_> = results.iter().filter(|result| !result.passed()).collect();
+        assert!(failed.is_empty(), "{failed:#?}");
+        let coverage = Coverage::of(&bundle, &results);
+        let missing: Vec<_> = coverage.missing().collect();
+        assert!(missing.is_empty() && coverage.percent() == 100, "{}: no case reaches {missing:#?}", folder.display());
     }
-    let failed: Vec<_> = results.iter().filter(|result| !result.passed()).collect();
-    assert!(failed.is_empty(), "{failed:#?}");
-    let coverage = Coverage::of(&bundle, &results);
-    let missing: Vec<_> = coverage.missing().collect();
-    assert!(missing.is_empty() && coverage.percent() == 100, "no case reaches {missing:#?}");
 }
 
+/// What the checks warn of and a pack means all the same: its rules that forbid are conditional, or deploying is what it is for.
+const MEANT: [(&str, u32); 3] = [("10-deploying.cedar", 3), ("10-deploying.cedar", 26), ("10-looking.cedar", 3)];
+
 #[test]
-fn aws_has_everything_that_it_names() {
-    let found = check(&shipped(), AwsActions::embedded());
-    assert_eq!(found, []);
+fn aws_has_everything_that_they_name() {
+    for folder in folders() {
+        let mut found = check(&load(&folder), AwsActions::embedded());
+        found.retain(|one| one.severity == Severity::Error || !MEANT.contains(&(one.file.as_str(), one.line)));
+        assert_eq!(found, [], "{}", folder.display());
+    }
 }
 
 #[test]
