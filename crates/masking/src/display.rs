@@ -16,6 +16,11 @@ pub const MAX_SHOWN_CHARACTERS: usize = 60_000;
 pub const MAX_SHOWN_ITEMS: usize = 1_000;
 /// The most values that are shown in all.
 pub const MAX_SHOWN_VALUES: usize = 5_000;
+/// From this length on, in bytes, the digest of a text is told although something in it is masked. That of
+/// a short one would let its reader try what it may be.
+const TELLING_LENGTH: usize = 64;
+/// How much of the digest: enough to compare by eye.
+const SHOWN_DIGITS: usize = 16;
 
 /// Whether [`Masker::mask_value`] leaves nothing of `value` out: no text, list or map is cut.
 pub fn is_shown_whole(value: &Value) -> bool {
@@ -57,20 +62,31 @@ impl Masker {
     pub fn mask_value(&self, value: &Value, sensitive_paths: &[&str]) -> Json {
         let paths: Vec<Vec<PathStep<'_>>> = sensitive_paths.iter().map(|path| path_steps(path).collect()).collect();
         let open: Vec<&[PathStep<'_>]> = paths.iter().map(Vec::as_slice).collect();
-        Shower { masker: self, left: MAX_SHOWN_VALUES }.show(value, &open, MAX_DEPTH)
+        Shower { masker: self, left: MAX_SHOWN_VALUES, measures: false }.show(value, &open, MAX_DEPTH)
+    }
+
+    /// As [`Masker::mask_value`], for somebody who decides on it: where something of a text is masked,
+    /// its length in bytes is told, and, unless it is short, the first digits of its SHA-256. Whoever
+    /// has the text that it should be can compare; whoever has not sees that they have not read all.
+    pub fn mask_value_measured(&self, value: &Value, sensitive_paths: &[&str]) -> Json {
+        let paths: Vec<Vec<PathStep<'_>>> = sensitive_paths.iter().map(|path| path_steps(path).collect()).collect();
+        let open: Vec<&[PathStep<'_>]> = paths.iter().map(Vec::as_slice).collect();
+        Shower { masker: self, left: MAX_SHOWN_VALUES, measures: true }.show(value, &open, MAX_DEPTH)
     }
 }
 
 struct Shower<'m> {
     masker: &'m Masker,
     left: usize,
+    /// Whether masked texts are measured.
+    measures: bool,
 }
 
 impl Shower<'_> {
     /// `open` holds what is left of each path that leads through here.
     fn show(&mut self, value: &Value, open: &[&[PathStep<'_>]], depth: usize) -> Json {
         if open.iter().any(|rest| rest.is_empty()) {
-            return Json::from(mask_token(SENSITIVE));
+            return Json::from(mask_token(SENSITIVE) + &self.measure_of(value));
         }
         let (Some(left), Some(below)) = (self.left.checked_sub(1), depth.checked_sub(1)) else {
             return Json::from("… (left out)");
@@ -83,7 +99,7 @@ impl Shower<'_> {
             Value::Float(number) => {
                 Number::from_f64(*number).map_or_else(|| Json::from(number.to_string()), Json::Number)
             }
-            Value::Decimal(text) | Value::Text(text) => Json::from(self.text(text)),
+            Value::Decimal(text) | Value::Text(text) => Json::from(self.measured(text)),
             Value::Blob(bytes) => json!({ "bytes": bytes.len(), "sha256": Digest::of(bytes).to_string() }),
             Value::Stream { length } => json!({ "stream_bytes": length }),
             Value::Timestamp { seconds, nanoseconds } => Json::from(instant(*seconds, *nanoseconds)),
@@ -123,7 +139,7 @@ impl Shower<'_> {
         if let Value::Text(text) = value
             && self.masker.is_named_secret(name, text)
         {
-            return Json::from(mask_token(PASSWORD));
+            return Json::from(mask_token(PASSWORD) + &self.measure_of(value));
         }
         self.show(value, open, depth)
     }
@@ -133,6 +149,24 @@ impl Shower<'_> {
         match self.masker.mask_plain(&text) {
             masked if masked == text => Json::Number(number),
             masked => Json::from(masked.into_owned()),
+        }
+    }
+
+    /// A text with its measure, if something in it is masked.
+    fn measured(&self, text: &str) -> String {
+        let shown = self.text(text);
+        if self.measures && self.masker.would_mask(text) {
+            return shown + &measure(text.as_bytes(), self.masker.hides_credentials_only(text));
+        }
+        shown
+    }
+
+    /// The measure of a value that is hidden as a whole.
+    fn measure_of(&self, value: &Value) -> String {
+        match value {
+            Value::Text(text) if self.measures => measure(text.as_bytes(), false),
+            Value::Blob(bytes) if self.measures => measure(bytes, false),
+            _ => String::new(),
         }
     }
 
@@ -146,6 +180,17 @@ impl Shower<'_> {
             }
         }
     }
+}
+
+/// How long a masked text is, and its digest where that gives away nothing: what is hidden cannot be
+/// guessed by its look, or there is too much of it.
+fn measure(bytes: &[u8], cannot_be_guessed: bool) -> String {
+    let length = bytes.len();
+    if !cannot_be_guessed && length < TELLING_LENGTH {
+        return format!(" ‹{length} bytes in all›");
+    }
+    let digest: String = Digest::of(bytes).to_string().chars().take(SHOWN_DIGITS).collect();
+    format!(" ‹{length} bytes in all, SHA-256 {digest}…›")
 }
 
 /// The paths that go on through a step that `fits`, without that step.
@@ -232,6 +277,31 @@ mod tests {
                 "at": "1970-01-01T00:00:00Z",
                 "after": "1970-01-01T00:00:01.000000005Z",
                 "before": "@-1.000000000",
+            })
+        );
+    }
+
+    #[test]
+    fn what_is_masked_for_an_approver_can_be_compared() {
+        let key =
+            format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----", "MIIEowIBAAKCAQEA7bq0".repeat(5));
+        let script = format!("#!/bin/sh\n{key}\nrm -rf /srv\n");
+        let shown = |value: &Value, sensitive: &[&str]| {
+            Masker::new(&Masking::default()).unwrap().mask_value_measured(value, sensitive)
+        };
+        let Json::String(said) = shown(&text(&script), &[]) else { panic!("not a text") };
+        let digest: String = Digest::of(script.as_bytes()).to_string().chars().take(16).collect();
+        assert!(said.contains("‹masked:private-key›\n-----END") && said.contains("rm -rf /srv"), "{said}");
+        assert!(said.ends_with(&format!("‹{} bytes in all, SHA-256 {digest}…›", script.len())), "{said}");
+        // One that could be guessed is only measured.
+        assert_eq!(shown(&text("password=hunter2"), &[]), json!("password=‹masked:password› ‹16 bytes in all›"));
+        let data = record(&[("UserData", text(&script)), ("Pin", text("1234")), ("Name", text("a"))]);
+        assert_eq!(
+            shown(&data, &["UserData", "Pin"]),
+            json!({
+                "UserData": format!("‹masked:sensitive› ‹{} bytes in all, SHA-256 {digest}…›", script.len()),
+                "Pin": "‹masked:sensitive› ‹4 bytes in all›",
+                "Name": "a",
             })
         );
     }

@@ -7,6 +7,7 @@
 //!
 //! Masking twice gives what masking once gives, and what is masked keeps its type.
 
+mod armour;
 mod body;
 mod checks;
 mod display;
@@ -111,6 +112,11 @@ impl Masker {
     /// denied: the range could cut a secret so that neither half is recognised.
     pub fn would_mask(&self, text: &str) -> bool {
         changed(self.scan(text, Depth::outermost(false))).is_some()
+    }
+
+    /// Whether all that is masked in `text` by pattern are credentials, which nobody guesses.
+    fn hides_credentials_only(&self, text: &str) -> bool {
+        self.scan(text, Depth::outermost(false)) == self.scan(text, Depth::outermost(true))
     }
 
     fn patterns(&self, credentials_only: bool) -> impl Iterator<Item = &'static Pattern> + '_ {

@@ -9,7 +9,7 @@ use std::{ops::Range, sync::LazyLock};
 
 use regex::Regex;
 
-use crate::checks;
+use crate::{armour, checks};
 
 /// The pattern for values that their names give away.
 pub(crate) const PASSWORD: &str = "password";
@@ -21,9 +21,16 @@ pub(crate) struct Pattern {
     /// Whether it is found by its own form to be a credential, which nothing reveals.
     pub(crate) is_credential: bool,
     trigger: fn(&str) -> bool,
-    // The first group, if there is one, is what is masked; else the whole match.
-    regex: LazyLock<Regex>,
+    finds: Finds,
     accepts: fn(&str, &Range<usize>) -> bool,
+}
+
+/// How the places are found.
+enum Finds {
+    /// The first group, if there is one, is what is masked; else the whole match.
+    Regex(LazyLock<Regex>),
+    /// What no regular expression says.
+    Scan(fn(&str) -> Vec<Range<usize>>),
 }
 
 impl std::fmt::Debug for Pattern {
@@ -38,7 +45,11 @@ impl Pattern {
         if !(self.trigger)(text) {
             return Vec::new();
         }
-        self.regex
+        let regex = match &self.finds {
+            Finds::Scan(scan) => return scan(text),
+            Finds::Regex(regex) => regex,
+        };
+        regex
             .captures_iter(text)
             .filter_map(|found| found.iter().skip(1).flatten().next().or_else(|| found.get(0)))
             .map(|found| found.range())
@@ -54,16 +65,12 @@ fn compile(expression: &str) -> Regex {
 
 /// All patterns, in the order in which they are applied: the more telling first.
 pub(crate) static PATTERNS: [Pattern; 11] = [
-    // PEM (RFC 7468) and OpenPGP armour. Without its end, all that follows is taken.
+    // PEM and OpenPGP armour, with its end or without.
     Pattern {
         name: "private-key",
         is_credential: true,
         trigger: |text| text.contains("PRIVATE KEY"),
-        regex: LazyLock::new(|| {
-            compile(
-                r"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----(?s:.*?)(?:-----END [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----|\z)",
-            )
-        }),
+        finds: Finds::Scan(armour::private_keys),
         accepts: anything,
     },
     // Three parts are a JWS, five a JWE; both begin with the base64url of `{"`.
@@ -71,11 +78,11 @@ pub(crate) static PATTERNS: [Pattern; 11] = [
         name: "jwt",
         is_credential: true,
         trigger: |text| text.contains("eyJ"),
-        regex: LazyLock::new(|| {
+        finds: Finds::Regex(LazyLock::new(|| {
             compile(
                 r"eyJ[A-Za-z0-9_-]{8,}(?:\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*|(?:\.[A-Za-z0-9_-]*){3}\.[A-Za-z0-9_-]{8,})",
             )
-        }),
+        })),
         accepts: |text, range| checks::stands_alone(text, range, |byte| byte.is_ascii_alphanumeric() || byte == b'_'),
     },
     // Beginnings of the tokens that STS gives: base64 of their inner format's header.
@@ -85,14 +92,16 @@ pub(crate) static PATTERNS: [Pattern; 11] = [
         trigger: |text| {
             ["IQoJb3JpZ2lu", "FwoGZXIvYXdz", "FQoGZXIvYXdz", "AQoDYXdz"].iter().any(|mark| text.contains(mark))
         },
-        regex: LazyLock::new(|| compile(r"(?:IQoJb3JpZ2lu|FwoGZXIvYXdz|FQoGZXIvYXdz|AQoDYXdz)[A-Za-z0-9/+=_%-]{80,}")),
+        finds: Finds::Regex(LazyLock::new(|| {
+            compile(r"(?:IQoJb3JpZ2lu|FwoGZXIvYXdz|FQoGZXIvYXdz|AQoDYXdz)[A-Za-z0-9/+=_%-]{80,}")
+        })),
         accepts: anything,
     },
     Pattern {
         name: "aws-secret-key",
         is_credential: true,
         trigger: |text| text.len() >= 40,
-        regex: LazyLock::new(|| compile(r"[A-Za-z0-9/+]{40,}")),
+        finds: Finds::Regex(LazyLock::new(|| compile(r"[A-Za-z0-9/+]{40,}"))),
         accepts: checks::is_aws_secret_key,
     },
     // Tokens that other services mark as theirs, so that scanners find them.
@@ -104,13 +113,13 @@ pub(crate) static PATTERNS: [Pattern; 11] = [
                 .iter()
                 .any(|mark| text.contains(mark))
         },
-        regex: LazyLock::new(|| {
+        finds: Finds::Regex(LazyLock::new(|| {
             compile(concat!(
                 r"gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{50,}|glpat-[A-Za-z0-9_-]{20,}|xox[abeoprs]-[A-Za-z0-9-]{10,}",
                 r"|[rs]k_live_[A-Za-z0-9]{20,}|npm_[A-Za-z0-9]{36}|AIza[A-Za-z0-9_-]{35}|pypi-[A-Za-z0-9_-]{50,}",
                 r"|sk-(?:ant-|proj-)[A-Za-z0-9_-]{40,}"
             ))
-        }),
+        })),
         accepts: |text, range| checks::stands_alone(text, range, |byte| byte.is_ascii_alphanumeric()),
     },
     // Long-term, temporary, bearer and context-specific keys; the ids of users and roles (AIDA,
@@ -119,7 +128,7 @@ pub(crate) static PATTERNS: [Pattern; 11] = [
         name: "aws-access-key-id",
         is_credential: false,
         trigger: |text| ["AKIA", "ASIA", "ABIA", "ACCA"].iter().any(|mark| text.contains(mark)),
-        regex: LazyLock::new(|| compile(r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}")),
+        finds: Finds::Regex(LazyLock::new(|| compile(r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}"))),
         accepts: |text, range| checks::stands_alone(text, range, |byte| byte.is_ascii_alphanumeric()),
     },
     // The signature of a presigned URL is what makes it work.
@@ -127,36 +136,36 @@ pub(crate) static PATTERNS: [Pattern; 11] = [
         name: "presigned-url",
         is_credential: false,
         trigger: |text| text.contains("Signature="),
-        regex: LazyLock::new(|| {
+        finds: Finds::Regex(LazyLock::new(|| {
             compile(r"[?&;](?:X-Amz-Signature=([0-9a-fA-F]{64})|Signature=([A-Za-z0-9%+/=_~-]{20,}))")
-        }),
+        })),
         accepts: anything,
     },
     Pattern {
         name: PASSWORD,
         is_credential: false,
         trigger: |text| text.contains([':', '=']),
-        regex: LazyLock::new(|| compile(&password_expression())),
+        finds: Finds::Regex(LazyLock::new(|| compile(&password_expression()))),
         accepts: checks::is_password_value,
     },
     Pattern {
         name: "card-number",
         is_credential: false,
         trigger: |text| text.bytes().filter(u8::is_ascii_digit).nth(13).is_some(),
-        regex: LazyLock::new(|| {
+        finds: Finds::Regex(LazyLock::new(|| {
             compile(
                 r"[2-6][0-9]{13,18}|[2-6][0-9]{3}[ -][0-9]{4}[ -][0-9]{4}[ -][0-9]{4}|3[0-9]{3}[ -][0-9]{6}[ -][0-9]{4,5}",
             )
-        }),
+        })),
         accepts: checks::is_card_number,
     },
     Pattern {
         name: "email",
         is_credential: false,
         trigger: |text| text.contains('@'),
-        regex: LazyLock::new(|| {
+        finds: Finds::Regex(LazyLock::new(|| {
             compile(r"[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){1,8}[A-Za-z]{2,24}")
-        }),
+        })),
         accepts: checks::is_email,
     },
     // E.164 with its plus sign; national forms look like too much else.
@@ -164,11 +173,11 @@ pub(crate) static PATTERNS: [Pattern; 11] = [
         name: "phone",
         is_credential: false,
         trigger: |text| text.contains('+'),
-        regex: LazyLock::new(|| {
+        finds: Finds::Regex(LazyLock::new(|| {
             compile(
                 r"\+[1-9][0-9]{7,14}|\+[1-9][0-9]{0,2}[ .-]?(?:\([0-9]{1,4}\)[ .-]?)?[0-9]{1,4}(?:[ .-][0-9]{2,4}){1,4}",
             )
-        }),
+        })),
         accepts: checks::is_phone_number,
     },
 ];

@@ -18,12 +18,12 @@ const JWT: &str = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl";
 #[test]
 fn every_expression_compiles_and_finds_its_example() {
     let session_token = format!("IQoJb3JpZ2luX2Vj{}", "EL3//////////wEaCXVz".repeat(8));
-    let pem = "-----BEGIN RSA PRIVATE KEY-----\nMIIEow\nIBAAKC\n-----END RSA PRIVATE KEY-----";
+    let pem = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA7bq0\nIBAAKC\n-----END RSA PRIVATE KEY-----";
     let github_token = format!("ghp_{}", "a1B2".repeat(9));
     let signature = format!("https://b.s3.amazonaws.com/k?X-Amz-Signature={}", "0a".repeat(32));
     for (name, text, whole) in [
-        ("private-key", pem, true),
-        ("private-key", "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNz", true),
+        ("private-key", pem, false),
+        ("private-key", "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEA", false),
         ("jwt", JWT, true),
         ("jwt", "eyJhbGciOiJkaXIi.a2V5.aXY.dGV4dA.dGFndGFndGFn", true),
         ("aws-session-token", &session_token, true),

@@ -12,9 +12,17 @@ use crate::sensitive::sensitive_paths;
 /// The most bytes of parameters that the record keeps, as JSON: an item has at most 400 KB.
 const MOST_RECORDED: usize = 200 * 1024;
 
-/// The parameters as a person is shown them: masked by the model's marks and by pattern, long texts
-/// and lists cut, each saying so.
+/// The parameters as a person is shown them who decides on the call: masked by the model's marks and
+/// by pattern, long texts and lists cut, each saying so and how much is hidden.
 pub fn shown_parameters(call: &Call, masker: &Masker) -> Json {
+    let sensitive = sensitive_paths(call);
+    let sensitive: Vec<_> = sensitive.iter().map(String::as_str).collect();
+    masker.mask_value_measured(&call.parameters, &sensitive)
+}
+
+/// The same as the record keeps them, for longer and for more readers: without digests of what is
+/// hidden.
+fn recorded_parameters(call: &Call, masker: &Masker) -> Json {
     let sensitive = sensitive_paths(call);
     let sensitive: Vec<_> = sensitive.iter().map(String::as_str).collect();
     masker.mask_value(&call.parameters, &sensitive)
@@ -38,7 +46,7 @@ pub fn call_record(call: &Call, account: &AccountId, masker: &Masker, source_ip:
                 classes: permission.classes.iter().map(|class| class.as_str().to_owned()).collect(),
             })
             .collect(),
-        parameters: recorded(shown_parameters(call, masker)),
+        parameters: recorded(recorded_parameters(call, masker)),
         source_ip: source_ip.to_owned(),
     }
 }
