@@ -22,6 +22,7 @@ mod json_write;
 pub mod model;
 mod moment;
 mod percent;
+mod queue_url;
 mod refusal;
 mod request;
 pub mod response;

@@ -9,7 +9,9 @@ use crate::fault::{Fault, Read};
 use crate::form::{FormDialect, Forms};
 use crate::identify::{Candidate, identify};
 use crate::model::{MemberTraits, OperationTraits, Signing, Structure};
-use crate::{Place, Refusal, Understood, WireRequest, alias, cbor, headers, inflate, json, rest_read, upstream};
+use crate::{
+    Place, Refusal, Understood, WireRequest, alias, cbor, headers, inflate, json, queue_url, rest_read, upstream,
+};
 
 /// A candidate whose parameters could be read.
 pub(crate) struct Reading<'c> {
@@ -71,6 +73,7 @@ impl Catalogue {
         let parameters = parameters(&candidate, input, request, &body).map_err(refused)?;
         check_host_prefix(&candidate, &parameters, request.host_prefix)?;
         let upstream = self.upstream(service, operation, &parameters, place, request.signing_region)?;
+        let parameters = queue_url::with_own_host(service, parameters, &upstream.host);
         Ok(Reading { candidate, parameters, upstream, body })
     }
 

@@ -6,6 +6,7 @@
 mod answer;
 mod call;
 mod facts;
+mod queues;
 mod record;
 mod refusal;
 mod region;
@@ -14,5 +15,6 @@ mod sensitive;
 pub use answer::{MaskedAnswer, WithheldAnswer, mask_answer};
 pub use call::{reidentify, understand};
 pub use facts::{Shown, facts_hash};
+pub use queues::with_queues_at;
 pub use record::{call_record, shown_parameters};
 pub use refusal::Refusal;
