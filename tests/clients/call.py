@@ -1,6 +1,6 @@
 """Makes AWS calls with the unmodified AWS SDK for Python.
 
-Reads JSON lines {"service", "operation" (boto3 method name), "parameters", "body_file"?, "attempts"?}
+Reads JSON lines {"service", "operation" (boto3 method name), "parameters", "config"?, "endpoint"?, "presign"?, "attempts"?}
 from standard input and answers each with one JSON line: {"ok": {...}} with the response, or
 {"error": {"class", "code", "message", "status"}} with the SDK's own exception. Everything that names
 the gateway comes from the environment, as for any program.
@@ -9,6 +9,7 @@ the gateway comes from the environment, as for any program.
 import base64
 import datetime
 import json
+import socket
 import sys
 
 import boto3
@@ -42,14 +43,27 @@ def unplain(value):
     return value
 
 
+def loopback_names(resolve):
+    """Names below `localhost` lead to loopback (RFC 6761, 6.3); not every system's resolver knows."""
+
+    def getaddrinfo(host, *arguments, **options):
+        name = host.decode() if isinstance(host, bytes) else host
+        if isinstance(name, str) and name.rstrip(".").endswith(".localhost"):
+            host = "127.0.0.1"
+        return resolve(host, *arguments, **options)
+
+    return getaddrinfo
+
+
+socket.getaddrinfo = loopback_names(socket.getaddrinfo)
 clients = {}
 
 
 def client_for(order):
-    key = (order["service"], json.dumps(order.get("config", {}), sort_keys=True))
+    key = (order["service"], order.get("endpoint"), json.dumps(order.get("config", {}), sort_keys=True))
     if key not in clients:
         config = botocore.config.Config(retries={"total_max_attempts": order.get("attempts", 1)}, **order.get("config", {}))
-        clients[key] = boto3.client(order["service"], config=config)
+        clients[key] = boto3.client(order["service"], config=config, endpoint_url=order.get("endpoint"))
     return clients[key]
 
 

@@ -10,4 +10,5 @@ pub mod agent;
 pub mod approver;
 pub mod browser;
 pub mod markdown;
+pub mod runtime;
 pub mod stack;

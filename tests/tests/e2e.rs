@@ -7,8 +7,12 @@
 mod agents;
 #[path = "e2e/approving.rs"]
 mod approving;
+#[path = "e2e/asking.rs"]
+mod asking;
 #[path = "e2e/authority.rs"]
 mod authority;
+#[path = "e2e/changes.rs"]
+mod changes;
 #[path = "e2e/documents.rs"]
 mod documents;
 #[path = "e2e/doors.rs"]
@@ -37,6 +41,8 @@ fn main() -> ExitCode {
     let tests: Vec<Test> = [
         agents::TESTS,
         approving::TESTS,
+        asking::TESTS,
+        changes::TESTS,
         authority::TESTS,
         record::TESTS,
         documents::TESTS,

@@ -2,8 +2,8 @@
 //! data keys, cannot read back what it stored.
 
 use aws_sdk_kms::{primitives::Blob, types::DataKeySpec};
-use aws_sdk_s3::primitives::ByteStream;
-use countersign_domain::{Digest, FrozenCall, RequestId, encoding::DecodeError};
+use bytes::Bytes;
+use countersign_domain::{Digest, FrozenCall, OpenedCall, RequestId, encoding::DecodeError};
 use ring::{
     aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
     rand::{SecureRandom, SystemRandom},
@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use crate::{
     Aws, ServiceError,
     authority::{SealedBody, SealedFrozen},
+    objects::Objects,
 };
 
 /// Larger ones go to the bucket: an item has at most 400 KB.
@@ -68,27 +69,17 @@ impl FrozenError {
     }
 }
 
-/// A frozen call that was opened. Its bytes are authentic only so far as the gateway is; its digest
-/// is what a certificate is about.
-#[derive(Clone, Debug)]
-pub struct OpenedFrozen {
-    /// The call.
-    pub call: FrozenCall,
-    /// The digest of the very bytes that were sealed.
-    pub digest: Digest,
-}
-
 /// Seals and opens frozen calls.
 #[derive(Clone, Debug)]
 pub struct FrozenStore {
     aws: Aws,
     key_arn: String,
-    bucket: String,
+    objects: Objects,
 }
 
 impl FrozenStore {
     pub(crate) fn new(aws: Aws, key_arn: String, bucket: String) -> Self {
-        Self { aws, key_arn, bucket }
+        Self { objects: Objects::new(aws.clone(), bucket), aws, key_arn }
     }
 
     /// Seals `frozen` and, if it is large, stores it in the bucket. Gives what goes into the `REQ#`
@@ -105,15 +96,7 @@ impl FrozenStore {
             SealedBody::Inline(sealed)
         } else {
             let place = stored_key(request);
-            self.aws
-                .s3()
-                .put_object()
-                .bucket(&self.bucket)
-                .key(&place)
-                .body(ByteStream::from(sealed))
-                .send()
-                .await
-                .map_err(|error| ServiceError::from_sdk("s3:PutObject", &error))?;
+            self.objects.put(&place, Bytes::from(sealed)).await?;
             SealedBody::Stored(place)
         };
         Ok((SealedFrozen { data_key: encrypted_key, body }, FrozenCall::digest_of(&encoded)))
@@ -124,14 +107,14 @@ impl FrozenStore {
     /// # Errors
     /// [`FrozenError`] when KMS or S3 fails, and when the bytes are not a call that was sealed for
     /// this very request.
-    pub async fn open(&self, request: &RequestId, sealed: &SealedFrozen) -> Result<OpenedFrozen, FrozenError> {
+    pub async fn open(&self, request: &RequestId, sealed: &SealedFrozen) -> Result<OpenedCall, FrozenError> {
         let (key, bytes) = tokio::try_join!(self.old_data_key(request, &sealed.data_key), self.fetch(request, sealed))?;
         let encoded = open_bytes(&key, request, &bytes)?;
         let call = FrozenCall::decode(&encoded)?;
         if call.request_id != *request {
             return Err(FrozenError::AnotherRequest);
         }
-        Ok(OpenedFrozen { call, digest: FrozenCall::digest_of(&encoded) })
+        Ok(OpenedCall { call, digest: FrozenCall::digest_of(&encoded) })
     }
 
     async fn fetch(&self, request: &RequestId, sealed: &SealedFrozen) -> Result<Vec<u8>, FrozenError> {
@@ -142,20 +125,7 @@ impl FrozenStore {
         if *place != stored_key(request) {
             return Err(FrozenError::Misplaced);
         }
-        let answer = self
-            .aws
-            .s3()
-            .get_object()
-            .bucket(&self.bucket)
-            .key(place)
-            .send()
-            .await
-            .map_err(|error| ServiceError::from_sdk("s3:GetObject", &error))?;
-        let length = answer.content_length().and_then(|length| usize::try_from(length).ok());
-        if length.is_none_or(|length| length > STORED_LIMIT) {
-            return Err(FrozenError::TooLarge);
-        }
-        let body = answer.body.collect().await.map_err(|_| ServiceError::unreadable("s3:GetObject"))?;
+        let body = self.objects.get(place, STORED_LIMIT).await?.ok_or(FrozenError::TooLarge)?;
         Ok(body.to_vec())
     }
 

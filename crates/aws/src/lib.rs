@@ -13,6 +13,7 @@ pub mod forward;
 pub mod frozen;
 pub mod keys;
 pub mod mail;
+mod objects;
 pub mod outcomes;
 pub mod process;
 pub mod record;

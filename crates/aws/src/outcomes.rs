@@ -1,7 +1,6 @@
 //! What became of replays: `OUT#` items, and large bodies in the bucket.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
 use countersign_domain::{Digest, RequestId, Timestamp, request::OutcomeKind};
 use ring::rand::{SecureRandom, SystemRandom};
@@ -13,10 +12,14 @@ use crate::{
         item::{Attributes, ItemReader, ItemWriter, Key},
         outcome_name,
     },
+    objects::Objects,
 };
 
 /// Larger ones go to the bucket: an item has at most 400 KB, headers included.
 const INLINE_LIMIT: usize = 300 * 1024;
+/// No stored outcome is larger: the executor takes no larger answer, and a mask is at most some times
+/// longer than what it hides.
+const STORED_LIMIT: usize = 4 * crate::forward::MOST_ANSWER_BYTES;
 
 /// What became of a replay, as the agent may be given it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,13 +43,12 @@ pub struct Outcome {
 #[derive(Clone, Debug)]
 pub struct Outcomes {
     authority: Authority,
-    aws: Aws,
-    bucket: String,
+    objects: Objects,
 }
 
 impl Outcomes {
     pub(crate) fn new(authority: Authority, aws: Aws, bucket: String) -> Self {
-        Self { authority, aws, bucket }
+        Self { authority, objects: Objects::new(aws, bucket) }
     }
 
     /// Stores an outcome. It stands, but for one that is unknown, which a late answer replaces:
@@ -92,7 +94,7 @@ impl Outcomes {
         };
         let body = match reader.optional_text("body_key") {
             Ok(Some(place)) => {
-                let body = self.fetch(place).await?;
+                let body = self.objects.get(place, STORED_LIMIT).await?.ok_or_else(|| malformed("body_key"))?;
                 let digest = reader.digest("body_digest").map_err(|_| malformed("body_digest"))?;
                 if Digest::of(&body) != digest {
                     return Err(malformed("body_digest"));
@@ -141,30 +143,7 @@ impl Outcomes {
         let mut random = [0; 8];
         SystemRandom::new().fill(&mut random).map_err(|_| ServiceError::unreadable("s3:PutObject"))?;
         let place = format!("outcomes/{request}/{}", hex::encode(random));
-        self.aws
-            .s3()
-            .put_object()
-            .bucket(&self.bucket)
-            .key(&place)
-            .body(ByteStream::from(body))
-            .send()
-            .await
-            .map_err(|error| ServiceError::from_sdk("s3:PutObject", &error))?;
+        self.objects.put(&place, body).await?;
         Ok(place)
-    }
-
-    async fn fetch(&self, place: &str) -> Result<Bytes, ServiceError> {
-        const OPERATION: &str = "s3:GetObject";
-        let answer = self
-            .aws
-            .s3()
-            .get_object()
-            .bucket(&self.bucket)
-            .key(place)
-            .send()
-            .await
-            .map_err(|error| ServiceError::from_sdk(OPERATION, &error))?;
-        let body = answer.body.collect().await.map_err(|_| ServiceError::unreadable(OPERATION))?;
-        Ok(body.into_bytes())
     }
 }

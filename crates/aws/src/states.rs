@@ -1,5 +1,7 @@
 //! The approval state machine: executions are started by the gateway, tasks woken by approvals.
 
+use std::fmt;
+
 use aws_sdk_sfn::operation::{
     send_task_failure::SendTaskFailureError, send_task_success::SendTaskSuccessError,
     start_execution::StartExecutionError,
@@ -7,15 +9,50 @@ use aws_sdk_sfn::operation::{
 use aws_smithy_runtime_api::client::result::SdkError;
 use countersign_domain::RequestId;
 
+use serde::Deserialize;
+
 use crate::{Aws, ServiceError};
+
+/// What wakes a task. It carries no authority, but it ends the wait of a machine: it is stored for
+/// approvals and shown to nobody.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct TaskToken(String);
+
+impl TaskToken {
+    /// A token as Step Functions gave it.
+    pub fn new(token: impl Into<String>) -> Self {
+        Self(token.into())
+    }
+
+    /// For storing and sending; never for a log.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for TaskToken {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("TaskToken(…)")
+    }
+}
 
 /// What waking a task came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Woken {
     /// The task goes on.
     Now,
-    /// It had gone on, or timed out, before.
+    /// It had gone on, failed or timed out before; a task that was tried again has another token.
     AlreadyOver,
+}
+
+/// What starting an execution came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Started {
+    /// It runs, since now or since earlier.
+    Runs,
+    /// It has ended before.
+    Over,
 }
 
 /// The approval state machine.
@@ -30,12 +67,12 @@ impl StateMachine {
         Self { aws, arn }
     }
 
-    /// Starts the execution of a request, under the request's id as name; starting it again does
-    /// nothing.
+    /// Starts the execution of a request, under the request's id as name; starting one again that
+    /// runs does nothing.
     ///
     /// # Errors
     /// [`ServiceError`] when Step Functions fails.
-    pub async fn start(&self, request: &RequestId, timeout_seconds: u64) -> Result<(), ServiceError> {
+    pub async fn start(&self, request: &RequestId, timeout_seconds: u64) -> Result<Started, ServiceError> {
         let input = serde_json::json!({ "request_id": request, "timeout_seconds": timeout_seconds });
         let sent = self
             .aws
@@ -47,12 +84,14 @@ impl StateMachine {
             .send()
             .await;
         match sent {
-            Ok(_) => Ok(()),
+            Ok(_) => Ok(Started::Runs),
             Err(SdkError::ServiceError(refused))
                 if matches!(refused.err(), StartExecutionError::ExecutionAlreadyExists(_)) =>
             {
-                // Request ids are random: an execution of this name is this request's.
-                Ok(())
+                // Request ids are random, so an execution of this name is this request's; while it
+                // runs, the same input is answered with success. Source: API Reference,
+                // `StartExecution`, on idempotency.
+                Ok(Started::Over)
             }
             Err(error) => Err(ServiceError::from_sdk("states:StartExecution", &error)),
         }
@@ -61,15 +100,18 @@ impl StateMachine {
     /// Wakes a task with an output.
     ///
     /// # Errors
-    /// [`ServiceError`] when Step Functions fails or the token is none of its own.
-    pub async fn succeed(&self, task_token: &str, output: &serde_json::Value) -> Result<Woken, ServiceError> {
-        let sent = self.aws.sfn().send_task_success().task_token(task_token).output(output.to_string()).send().await;
+    /// [`ServiceError`] when Step Functions fails.
+    pub async fn succeed(&self, token: &TaskToken, output: &serde_json::Value) -> Result<Woken, ServiceError> {
+        let sent =
+            self.aws.sfn().send_task_success().task_token(token.expose()).output(output.to_string()).send().await;
         match sent {
             Ok(_) => Ok(Woken::Now),
             Err(SdkError::ServiceError(refused))
                 if matches!(
                     refused.err(),
-                    SendTaskSuccessError::TaskTimedOut(_) | SendTaskSuccessError::TaskDoesNotExist(_)
+                    SendTaskSuccessError::TaskTimedOut(_)
+                        | SendTaskSuccessError::TaskDoesNotExist(_)
+                        | SendTaskSuccessError::InvalidToken(_)
                 ) =>
             {
                 Ok(Woken::AlreadyOver)
@@ -82,15 +124,17 @@ impl StateMachine {
     /// execution's history: nothing of persons or calls belongs there.
     ///
     /// # Errors
-    /// [`ServiceError`] when Step Functions fails or the token is none of its own.
-    pub async fn fail(&self, task_token: &str, error: &str) -> Result<Woken, ServiceError> {
-        let sent = self.aws.sfn().send_task_failure().task_token(task_token).error(error).send().await;
+    /// [`ServiceError`] when Step Functions fails.
+    pub async fn fail(&self, token: &TaskToken, error: &str) -> Result<Woken, ServiceError> {
+        let sent = self.aws.sfn().send_task_failure().task_token(token.expose()).error(error).send().await;
         match sent {
             Ok(_) => Ok(Woken::Now),
             Err(SdkError::ServiceError(refused))
                 if matches!(
                     refused.err(),
-                    SendTaskFailureError::TaskTimedOut(_) | SendTaskFailureError::TaskDoesNotExist(_)
+                    SendTaskFailureError::TaskTimedOut(_)
+                        | SendTaskFailureError::TaskDoesNotExist(_)
+                        | SendTaskFailureError::InvalidToken(_)
                 ) =>
             {
                 Ok(Woken::AlreadyOver)

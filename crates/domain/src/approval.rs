@@ -57,6 +57,28 @@ pub fn may_decide(person: &Person, owners: &BTreeSet<PersonId>, obligations: &Ob
     Err(Ineligible::NotAsked(names.into_iter().collect::<Vec<_>>().join(", ")))
 }
 
+/// Whether `person` may deny a call for which the groups `asked` are or were asked.
+///
+/// A denial stops a call and lets none pass, so it takes less than an approval: neither a rule that
+/// still holds the call nor an owner of the agent has to be there.
+///
+/// # Errors
+/// [`Ineligible`] says why not.
+pub fn may_deny<'a>(
+    person: &Person,
+    owners: &BTreeSet<PersonId>,
+    asked: impl IntoIterator<Item = &'a GroupName>,
+) -> Result<(), Ineligible> {
+    if owners.contains(&person.id) {
+        return Err(Ineligible::Owner);
+    }
+    let asked: BTreeSet<_> = asked.into_iter().collect();
+    if asked.iter().any(|group| person.groups.contains(*group)) {
+        return Ok(());
+    }
+    Err(Ineligible::NotAsked(asked.into_iter().map(GroupName::as_str).collect::<Vec<_>>().join(", ")))
+}
+
 /// Every group that a request asks, now or when it escalates.
 pub fn asked_groups(obligations: &Obligations) -> impl Iterator<Item = &GroupName> {
     obligations.approvals.keys().chain(obligations.escalations.iter().map(|step| &step.group))
@@ -144,6 +166,19 @@ mod tests {
         assert_eq!(
             may_decide(&person("ann", &["approvers"]), &BTreeSet::new(), &obligations),
             Err(Ineligible::AgentWithoutOwner)
+        );
+    }
+
+    #[test]
+    fn whoever_was_asked_may_deny_and_an_owner_may_not() {
+        let owners: BTreeSet<_> = [PersonId::new("carol").unwrap()].into();
+        let asked = [GroupName::new("approvers").unwrap()];
+        assert_eq!(may_deny(&person("ann", &["approvers"]), &owners, &asked), Ok(()));
+        assert_eq!(may_deny(&person("ann", &["approvers"]), &BTreeSet::new(), &asked), Ok(()), "no owner is needed");
+        assert_eq!(may_deny(&person("carol", &["approvers"]), &owners, &asked), Err(Ineligible::Owner));
+        assert_eq!(
+            may_deny(&person("dan", &["others"]), &owners, &asked),
+            Err(Ineligible::NotAsked("approvers".into()))
         );
     }
 

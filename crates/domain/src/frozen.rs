@@ -21,7 +21,7 @@ const DOMAIN_TAG: &str = "countersign/frozen-call/v1";
 pub struct Caller {
     /// The agent.
     pub agent: AgentId,
-    /// Its groups, from its token and the bundle.
+    /// Its groups as its token names them; the bundle's groups are added at every evaluation.
     pub groups: BTreeSet<GroupName>,
     /// Its owners as its token names them; the bundle's owners are added at every evaluation.
     pub owners: BTreeSet<PersonId>,
@@ -128,6 +128,16 @@ impl FrozenCall {
             expires_at,
         })
     }
+}
+
+/// A frozen call that was opened. Its bytes are authentic only so far as the gateway is; its digest
+/// is what a certificate is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenedCall {
+    /// The call.
+    pub call: FrozenCall,
+    /// The digest of the very bytes that were sealed.
+    pub digest: Digest,
 }
 
 fn read_outgoing(fields: &mut Reader<'_>) -> Result<OutgoingRequest, DecodeError> {

@@ -24,7 +24,7 @@ pub mod value;
 pub use call::{AccessLevel, Call, Class, Classes, OutgoingRequest, Permission, Protocol, Resource, Upstream};
 pub use decision::{Decision, RuleHit};
 pub use digest::Digest;
-pub use frozen::{Caller, FrozenCall};
+pub use frozen::{Caller, FrozenCall, OpenedCall};
 pub use ids::{AccountId, AgentId, GroupName, IdError, PersonId, RegionName, RequestId, SessionId, TargetName};
 pub use obligations::Obligations;
 pub use time::Timestamp;

@@ -38,6 +38,8 @@ pub struct RequestFacts {
     pub denied: Option<(PersonId, String)>,
     /// How many persons have approved so far.
     pub approvals: usize,
+    /// Why nobody was asked, where the notifier has given up.
+    pub unasked: Option<Unasked>,
     /// Until when the certificate lets the replay begin, if there is one.
     pub certified_until: Option<Timestamp>,
     /// Whether the executor has claimed it.
@@ -63,6 +65,11 @@ pub enum RequestState {
         by: PersonId,
         /// Their words.
         reason: String,
+    },
+    /// Nobody could be asked; nothing runs, and the call may be asked for again.
+    NotAsked {
+        /// Why.
+        reason: Unasked,
     },
     /// Nobody decided in time, or the certificate was not used in time.
     Expired,
@@ -96,6 +103,10 @@ impl RequestState {
         if let Some((by, reason)) = &facts.denied {
             return RequestState::Denied { by: by.clone(), reason: reason.clone() };
         }
+        // Whoever gives up asking has ended the machine's wait: no approval wakes it any more.
+        if let Some(reason) = facts.unasked {
+            return RequestState::NotAsked { reason };
+        }
         match facts.certified_until {
             Some(until) if now < until => RequestState::Approved,
             Some(_) => RequestState::Expired,
@@ -109,6 +120,7 @@ impl RequestState {
         match self {
             RequestState::Pending { .. } => "pending",
             RequestState::Denied { .. } => "denied",
+            RequestState::NotAsked { .. } => "not-asked",
             RequestState::Expired => "expired",
             RequestState::Approved => "approved",
             RequestState::Executing => "executing",
@@ -119,6 +131,20 @@ impl RequestState {
         }
     }
 
+    /// Whether persons or the replay are still at it.
+    pub fn is_waiting(&self) -> bool {
+        match self {
+            RequestState::Pending { .. } | RequestState::Approved | RequestState::Executing => true,
+            RequestState::Denied { .. }
+            | RequestState::NotAsked { .. }
+            | RequestState::Expired
+            | RequestState::Answered
+            | RequestState::NotSent
+            | RequestState::Unknown
+            | RequestState::Delivered => false,
+        }
+    }
+
     /// Whether a repeated identical call belongs to this request, rather than to a new one.
     pub fn is_open(&self) -> bool {
         match self {
@@ -126,9 +152,43 @@ impl RequestState {
             | RequestState::Approved
             | RequestState::Executing
             | RequestState::Answered
+            | RequestState::NotAsked { .. }
             | RequestState::NotSent
             | RequestState::Unknown => true,
             RequestState::Denied { .. } | RequestState::Expired | RequestState::Delivered => false,
+        }
+    }
+}
+
+/// Why a request ended without anybody having been asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unasked {
+    /// Nobody is in any of the groups that are asked, or nobody there has an address.
+    NobodyToAsk,
+    /// No message could be sent, as long as that was tried.
+    NotReached,
+}
+
+impl Unasked {
+    /// Every reason.
+    pub const ALL: [Unasked; 2] = [Unasked::NobodyToAsk, Unasked::NotReached];
+
+    /// The name in items.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Unasked::NobodyToAsk => "nobody-to-ask",
+            Unasked::NotReached => "not-reached",
+        }
+    }
+
+    /// For people and agents.
+    pub fn words(self) -> &'static str {
+        match self {
+            Unasked::NobodyToAsk => {
+                "nobody is in the groups that would have to approve it; the gateway's operators can change that"
+            }
+            Unasked::NotReached => "no message to those who would have to approve it could be sent",
         }
     }
 }
@@ -188,7 +248,10 @@ mod tests {
             0..20_u64,
             any::<bool>(),
             0..3_usize,
-            proptest::option::of(0..20_u64),
+            (
+                proptest::option::of(0..20_u64),
+                proptest::option::of(prop_oneof![Just(Unasked::NobodyToAsk), Just(Unasked::NotReached)]),
+            ),
             any::<bool>(),
             prop_oneof![
                 Just(None),
@@ -198,14 +261,17 @@ mod tests {
             ],
             any::<bool>(),
         )
-            .prop_map(|(expires, denied, approvals, certified, claimed, outcome, delivered)| RequestFacts {
-                expires_at: Timestamp::from_secs(expires),
-                denied: denied.then(|| (PersonId::new("ann").unwrap(), "no".to_owned())),
-                approvals,
-                certified_until: certified.map(Timestamp::from_secs),
-                claimed,
-                outcome,
-                delivered,
+            .prop_map(|(expires, denied, approvals, (certified, unasked), claimed, outcome, delivered)| {
+                RequestFacts {
+                    expires_at: Timestamp::from_secs(expires),
+                    denied: denied.then(|| (PersonId::new("ann").unwrap(), "no".to_owned())),
+                    approvals,
+                    unasked,
+                    certified_until: certified.map(Timestamp::from_secs),
+                    claimed,
+                    outcome,
+                    delivered,
+                }
             })
     }
 
@@ -214,7 +280,10 @@ mod tests {
         fn nothing_is_approved_or_executing_without_a_certificate_or_a_claim(facts in facts(), now in 0..20_u64) {
             let state = RequestState::derive(&facts, Timestamp::from_secs(now));
             match state {
-                RequestState::Approved => prop_assert!(facts.certified_until.is_some() && facts.denied.is_none()),
+                RequestState::Approved => {
+                    prop_assert!(facts.certified_until.is_some() && facts.denied.is_none() && facts.unasked.is_none());
+                }
+                RequestState::Pending { .. } => prop_assert!(facts.unasked.is_none(), "it waits for nobody"),
                 RequestState::Executing => prop_assert!(facts.claimed),
                 RequestState::Answered | RequestState::Delivered => {
                     prop_assert_eq!(facts.outcome, Some(OutcomeKind::Answered));

@@ -1,9 +1,10 @@
 //! The credentials that an agent gets for its token.
 //!
 //! They look like AWS credentials, so that every SDK signs with them, and are worthless at AWS.
-//! The access key id, the session id and the secret are keyed hashes of the login: the same token,
-//! target and words give the same session, and nobody without the sealing key can compute the
-//! secret from what goes over the wire. The claims travel sealed in the session token, so
+//! The access key id, the session id and the secret are keyed hashes of the token: whatever is done
+//! with one token is one session, under whatever target and words, so that an agent whose session is
+//! stopped has no other to go on with. Nobody without the sealing key can compute the secret from
+//! what goes over the wire. The claims travel sealed in the session token, so
 //! verifying a request needs no read.
 
 use std::{collections::BTreeSet, fmt, time::Duration};
@@ -65,9 +66,9 @@ pub enum SessionError {
 pub struct Login {
     /// The agent.
     pub agent: AgentId,
-    /// All its groups: by the token and by the bundle.
+    /// Its groups by the token; those of the bundle are looked up at every decision.
     pub groups: BTreeSet<GroupName>,
-    /// All its owners: by the token and by the bundle.
+    /// Its owners by the token; those of the bundle are looked up at every decision.
     pub owners: BTreeSet<PersonId>,
     /// Where it acts.
     pub target: TargetName,
@@ -219,11 +220,8 @@ pub fn is_session_access_key(access_key_id: &str) -> bool {
 }
 
 fn session_id(key: &SealingKey, login: &Login) -> Result<SessionId, SealError> {
-    let mut writer = Writer::new("countersign/session-id/v1");
-    writer.bytes(login.token_hash.as_bytes()).text(login.agent.as_str()).text(login.target.as_str());
-    writer.text(&login.unverified_task);
-    optional(&mut writer, login.unverified_reason.as_deref());
-    optional(&mut writer, login.unverified_ticket.as_deref());
+    let mut writer = Writer::new("countersign/session-id/v2");
+    writer.bytes(login.token_hash.as_bytes()).text(login.agent.as_str());
     let tag = key.tag(Purpose::SESSION_ID, &writer.finish())?;
     let mut bits = [0; 16];
     bits.iter_mut().zip(tag.iter()).for_each(|(to, from)| *to = *from);

@@ -1,14 +1,15 @@
 //! Approvals: everything that lives as long as the function instance.
 
-use std::{fmt, path::Path};
+use std::fmt;
 
 use countersign_aws::{
-    Aws, authority::Authority, documents::Documents, frozen::FrozenStore, keys::Keys, mail::Mail, record::Recorder,
+    authority::Authority, documents::Documents, frozen::FrozenStore, keys::Keys, mail::Mail, record::Recorder,
     states::StateMachine,
 };
 use countersign_domain::{
     Timestamp,
     event::{Event, Happening, Subject, WriterKind},
+    settings::Person,
 };
 use countersign_identity::{
     TokenVerifier,
@@ -16,6 +17,7 @@ use countersign_identity::{
 };
 use countersign_masking::Masker;
 use countersign_policy::Bundle;
+use countersign_startup::{StartError, Startup};
 use tokio::sync::OnceCell;
 use zeroize::Zeroizing;
 
@@ -24,18 +26,9 @@ use crate::{assess::Assessment, problem::Problem, settings::ApprovalsSettings};
 const COOKIE_LABEL: &str = "countersign/approvals-cookies/v1";
 const CODE_LABEL: &str = "countersign/emailed-codes/v1";
 
-/// Why approvals cannot start.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum StartError {
-    #[error(transparent)]
-    Environment(#[from] countersign_aws::environment::EnvironmentError),
-    #[error(transparent)]
-    Bundle(#[from] countersign_policy::BundleError),
-    #[error(transparent)]
-    Masking(#[from] countersign_masking::UnknownPatternError),
-    #[error("the system gives no randomness")]
-    Random,
-}
+/// Refused attempts to decide that are recorded, for one person and request: enough to show that
+/// somebody tries, and no way to fill the record.
+const MOST_REFUSALS: u64 = 20;
 
 /// One function instance.
 pub(crate) struct Approvals {
@@ -64,10 +57,8 @@ impl Approvals {
     /// Reads the environment and the bundle. Nothing is asked of the network.
     pub(crate) fn start() -> Result<Self, StartError> {
         let settings = ApprovalsSettings::from_env()?;
-        let aws = Aws::from_env()?;
-        let bundle =
-            Bundle::load(Path::new(&settings.bundle_dir), |name| std::env::var(name).ok(), &settings.protected_arns)?;
-        let from_bundle = bundle.settings();
+        let start = Startup::read()?;
+        let (aws, from_bundle) = (&start.aws, start.bundle.settings());
         Ok(Self {
             tokens: TokenVerifier::new(
                 from_bundle.agent_issuers.clone(),
@@ -75,21 +66,17 @@ impl Approvals {
                 aws.documents(),
             ),
             documents: aws.documents(),
-            authority: aws.authority(&settings.authority_table),
+            authority: start.authority(),
             frozen: aws.frozen(&settings.frozen_key, &settings.frozen_bucket),
             keys: aws.keys(),
             states: aws.states(String::new()),
             mail: aws.mail(&from_bundle.channels.email_from),
-            masker: Masker::new(&from_bundle.masking)?,
-            recorder: aws.recorder(
-                &settings.record_table,
-                WriterKind::Approvals,
-                countersign_aws::process::random().ok_or(StartError::Random)?,
-            ),
+            masker: start.masker()?,
+            recorder: start.recorder(WriterKind::Approvals),
             sealer: OnceCell::new(),
             code_key: OnceCell::new(),
             settings,
-            bundle,
+            bundle: start.bundle,
         })
     }
 
@@ -124,20 +111,30 @@ impl Approvals {
         happening: Happening,
         now: Timestamp,
     ) -> Result<(), Problem> {
-        let caller = &assessment.frozen.caller;
-        let event = Event {
-            at: now,
-            subject: Subject {
-                agent: Some(caller.agent.clone()),
-                session: Some(caller.session.clone()),
-                target: Some(assessment.frozen.target.clone()),
-                request: Some(assessment.frozen.request_id.clone()),
-                unverified_task: caller.unverified_task.clone(),
-            },
-            happening,
-        };
+        self.append(assessment.subject(), happening, now).await
+    }
+
+    /// Records that `person` tried to decide and could not, as often as it says something.
+    pub(crate) async fn record_refusal(
+        &self,
+        subject: Subject,
+        person: &Person,
+        problem: &Problem,
+        now: Timestamp,
+    ) -> Result<(), Problem> {
+        let Some(request) = &subject.request else { return Ok(()) };
+        let counted = self.authority.count_refusal(request, &person.id, MOST_REFUSALS, now).await;
+        if counted.map_err(|error| Problem::unavailable("the attempt cannot be counted", &error))? {
+            let happening = Happening::VoteRefused { person: Some(person.id.clone()), reason: problem.to_string() };
+            self.append(subject, happening, now).await?;
+        }
+        Ok(())
+    }
+
+    async fn append(&self, subject: Subject, happening: Happening, now: Timestamp) -> Result<(), Problem> {
+        let about = subject.request.as_ref().map_or("", |request| request.as_str()).to_owned();
         self.recorder
-            .append(assessment.frozen.request_id.as_str(), &event)
+            .append(&about, &Event { at: now, subject, happening })
             .await
             .map(|_| ())
             .map_err(|error| Problem::unavailable("the record cannot be written", &error))

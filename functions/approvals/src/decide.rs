@@ -7,11 +7,12 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use countersign_aws::{
-    authority::{DecisionItem, SignedCertificate, Stored},
-    states::Woken,
+    ServiceError,
+    authority::{DecisionItem, RequestSnapshot, SignedCertificate, Stored},
+    states::{TaskToken, Woken},
 };
 use countersign_domain::{
-    PersonId, Timestamp, approval,
+    PersonId, RequestId, Timestamp, approval,
     certificate::{Approval, CERTIFICATE_LIFETIME, Proof, Statement},
     event::Happening,
     request::{RequestState, Verdict},
@@ -45,6 +46,16 @@ pub(crate) struct Order {
     pub confirm: String,
 }
 
+impl Order {
+    fn verdict(&self) -> Result<Verdict, Problem> {
+        match self.verdict.as_str() {
+            "approve" => Ok(Verdict::Approve),
+            "deny" => Ok(Verdict::Deny),
+            _ => Err(Problem::Form("the verdict is `approve` or `deny`".to_owned())),
+        }
+    }
+}
+
 /// What came of a decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Decided {
@@ -67,6 +78,15 @@ impl Decided {
     }
 }
 
+/// A decision that may be stored, with what was read to find that out.
+struct Checked {
+    item: DecisionItem,
+    /// The request as it is once its machine waits.
+    snapshot: RequestSnapshot,
+    /// What wakes the machine.
+    token: TaskToken,
+}
+
 impl Approvals {
     /// Takes a decision of `person`, who has proved who they are by `proof`.
     ///
@@ -80,24 +100,23 @@ impl Approvals {
         order: &Order,
         now: Timestamp,
     ) -> Result<Decided, Problem> {
-        let checked = self.check(found, person, proof, order, now).await;
-        let item = match checked {
-            Ok(item) => item,
+        let checked = match self.check(found, person, proof, order, now).await {
+            Ok(checked) => checked,
             Err(problem) => {
-                let happening = Happening::VoteRefused { person: Some(person.id.clone()), reason: problem.to_string() };
-                self.record(found, happening, now).await?;
+                self.record_refusal(found.subject(), person, &problem, now).await?;
                 return Err(problem);
             }
         };
-        self.record(found, voted(found, &item, self.bundle.hash()), now).await?;
-        if let Stored::Already(other) = self.store(found, &item).await?
+        let item = &checked.item;
+        self.record(found, voted(found, item, self.bundle.hash()), now).await?;
+        if let Stored::Already(other) = self.store(found, item).await?
             && (other.verdict != item.verdict || other.frozen_digest != item.frozen_digest)
         {
             return Err(Problem::Decided(if other.verdict == Verdict::Approve { "approved" } else { "denied" }));
         }
         match item.verdict {
-            Verdict::Deny => self.end(found).await,
-            Verdict::Approve => self.certify_at_quorum(found, now).await,
+            Verdict::Deny => self.end(found, &checked).await,
+            Verdict::Approve => self.certify_at_quorum(found, &checked, now).await,
         }
     }
 
@@ -108,14 +127,13 @@ impl Approvals {
         proof: Proof,
         order: &Order,
         now: Timestamp,
-    ) -> Result<DecisionItem, Problem> {
-        let obligations = found.approvable()?;
-        approval::may_decide(person, &found.owners, obligations)?;
-        approval::proof_is_enough(proof, &found.call, self.bundle.settings())?;
-        match found.state(now) {
-            RequestState::Pending { .. } | RequestState::Approved => {}
-            other => return Err(Problem::Closed(other.as_str())),
+    ) -> Result<Checked, Problem> {
+        let verdict = order.verdict()?;
+        match verdict {
+            Verdict::Approve => found.may_approve(person)?,
+            Verdict::Deny => found.may_deny(person)?,
         }
+        approval::proof_is_enough(proof, &found.call, self.bundle.settings())?;
         let shown = found.digest.to_string();
         if !bool::from(shown.as_bytes().ct_eq(order.frozen_digest.as_bytes())) {
             return Err(Problem::Changed);
@@ -124,28 +142,33 @@ impl Approvals {
         if reason.is_empty() || reason.len() > LONGEST_REASON {
             return Err(Problem::Form(format!("a reason is required, of at most {LONGEST_REASON} bytes")));
         }
-        // Without the token nothing could be woken: the decision would be stored and nothing follow.
-        self.await_task_token(found).await?;
         let request = &found.frozen.request_id;
+        match found.state(now) {
+            RequestState::Pending { .. } | RequestState::Approved => {}
+            other => return Err(Problem::Closed(other.as_str())),
+        }
+        // Without the token nothing could be woken: the decision would be stored and nothing follow.
+        let token = self.await_task_token(request).await?;
+        // The state as it is by now: much may have happened while the machine came to wait.
+        let snapshot = self.snapshot(request).await?;
+        match found.state_in(&snapshot, now) {
+            RequestState::Pending { .. } | RequestState::Approved => {}
+            other => return Err(Problem::Closed(other.as_str())),
+        }
         let seen = self
             .authority
             .seen(request, &person.id)
             .await
             .map_err(|error| Problem::unavailable("the request cannot be read", &error))?
             .ok_or_else(|| Problem::Form("look at the call before you decide on it".to_owned()))?;
-        let verdict = match order.verdict.as_str() {
-            "deny" => Verdict::Deny,
-            "approve" => {
-                if !countersign_masking::is_shown_whole(&found.call.parameters) {
-                    return Err(Problem::NotApprovable("it is too large to be shown in full".to_owned()));
-                }
-                approval::looked_long_enough(seen.at, now, obligations)?;
-                self.check_typed_name(found, order)?;
-                Verdict::Approve
+        if verdict == Verdict::Approve {
+            if !countersign_masking::is_shown_whole(&found.call.parameters) {
+                return Err(Problem::NotApprovable("it is too large to be shown in full".to_owned()));
             }
-            _ => return Err(Problem::Form("the verdict is `approve` or `deny`".to_owned())),
-        };
-        Ok(DecisionItem {
+            approval::looked_long_enough(seen.at, now, found.approvable()?)?;
+            self.check_typed_name(found, order)?;
+        }
+        let item = DecisionItem {
             person: person.id.clone(),
             verdict,
             reason: reason.to_owned(),
@@ -154,7 +177,8 @@ impl Approvals {
             decided_at: now,
             facts_hash: found.facts_hash,
             frozen_digest: found.digest,
-        })
+        };
+        Ok(Checked { item, snapshot, token })
     }
 
     fn check_typed_name(&self, found: &Assessment, order: &Order) -> Result<(), Problem> {
@@ -176,22 +200,26 @@ impl Approvals {
     }
 
     /// Ends the machine's wait with the denial. Its history names no person and no reason.
-    async fn end(&self, found: &Assessment) -> Result<Decided, Problem> {
+    async fn end(&self, found: &Assessment, checked: &Checked) -> Result<Decided, Problem> {
         const GOES_ON: &str = "the denial is stored, but the agent's wait goes on";
-        if let Some(token) = self.task_token(found).await? {
-            self.states.fail(&token, "Denied").await.map_err(|error| Problem::unavailable(GOES_ON, &error))?;
-        }
-        // The executor reads denials before it claims; a claim that is there now may have been first.
         let request = &found.frozen.request_id;
-        let facts =
-            self.authority.request_facts(request).await.map_err(|error| Problem::unavailable(GOES_ON, &error))?;
-        if facts.is_some_and(|snapshot| snapshot.facts.claimed) {
-            return Err(Problem::Closed("executing already; the denial came too late"));
+        let fail = |token: TaskToken| async move { self.states.fail(&token, "Denied").await };
+        // A machine that is over, or between two tries of asking, finds the denial by itself.
+        self.wake(request, &checked.token, fail, GOES_ON).await?;
+        // The executor claims and then reads denials; here a denial is stored and then a claim looked
+        // for. Whichever comes second sees the other.
+        if self.snapshot(request).await?.facts.claimed {
+            return Err(Problem::Closed("being executed already; the denial is stored, and may have come too late"));
         }
         Ok(Decided::Denied)
     }
 
-    async fn certify_at_quorum(&self, found: &Assessment, now: Timestamp) -> Result<Decided, Problem> {
+    async fn certify_at_quorum(
+        &self,
+        found: &Assessment,
+        checked: &Checked,
+        now: Timestamp,
+    ) -> Result<Decided, Problem> {
         let request = &found.frozen.request_id;
         let decisions = self
             .authority
@@ -215,8 +243,10 @@ impl Approvals {
             issued_at: now,
             expires_at: now.plus(CERTIFICATE_LIFETIME),
         };
-        self.issue(found, &statement, now).await?;
-        self.wake(found).await?;
+        if checked.snapshot.facts.certified_until.is_none() {
+            self.issue(found, &statement, now).await?;
+        }
+        self.start_replay(found, checked, now).await?;
         Ok(Decided::Runs)
     }
 
@@ -234,11 +264,8 @@ impl Approvals {
                 .is_some_and(|person| approval::may_decide(person, &found.owners, obligations).is_ok())
     }
 
-    /// Signs and stores the certificate, unless one is there.
+    /// Signs and stores the certificate.
     async fn issue(&self, found: &Assessment, statement: &Statement, now: Timestamp) -> Result<(), Problem> {
-        if found.snapshot.facts.certified_until.is_some() {
-            return Ok(());
-        }
         let encoded = statement.encode();
         let signature = self.keys.sign(&self.settings.certificate_key, &encoded).await.map_err(|error| {
             Problem::unavailable("your approval is stored, but the certificate cannot be signed", &error)
@@ -258,37 +285,66 @@ impl Approvals {
     }
 
     /// Wakes the machine. The token carries no authority: the executor asks for the certificate.
-    async fn wake(&self, found: &Assessment) -> Result<(), Problem> {
+    async fn start_replay(&self, found: &Assessment, checked: &Checked, now: Timestamp) -> Result<(), Problem> {
         const NOT_STARTED: &str = "the call is approved, but its replay cannot be started";
-        let token = self.task_token(found).await?.ok_or(Problem::Unavailable(NOT_STARTED))?;
-        let woken = self
-            .states
-            .succeed(&token, &json!({"verdict": "approve"}))
-            .await
-            .map_err(|error| Problem::unavailable(NOT_STARTED, &error))?;
-        // Over is also what a machine is that an earlier try of this decision has woken.
-        let is_first = found.snapshot.facts.certified_until.is_none() && !found.snapshot.facts.claimed;
-        if woken == Woken::AlreadyOver && is_first {
-            return Err(Problem::Closed("no longer waiting"));
+        let request = &found.frozen.request_id;
+        let verdict = json!({"verdict": "approve"});
+        let succeed = |token: TaskToken| {
+            let verdict = &verdict;
+            async move { self.states.succeed(&token, verdict).await }
+        };
+        if self.wake(request, &checked.token, succeed, NOT_STARTED).await? == Woken::Now {
+            return Ok(());
         }
-        Ok(())
+        // Over is also what a machine is that an earlier try of this decision has woken.
+        match found.state_in(&self.snapshot(request).await?, now) {
+            RequestState::Approved if checked.snapshot.facts.certified_until.is_none() => {
+                Err(Problem::Unavailable("the call is approved, but the machine that would run it is not waiting now"))
+            }
+            RequestState::Denied { .. } => Err(Problem::Closed("denied")),
+            RequestState::NotAsked { .. } => Err(Problem::Closed("not-asked")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Sends the machine on with `token`; if that is over, once more with the token that is there
+    /// by then: an ask that was tried again has another one.
+    async fn wake<F>(
+        &self,
+        request: &RequestId,
+        token: &TaskToken,
+        send: impl Fn(TaskToken) -> F,
+        failed: &'static str,
+    ) -> Result<Woken, Problem>
+    where
+        F: Future<Output = Result<Woken, ServiceError>>,
+    {
+        let unavailable = |error: ServiceError| Problem::unavailable(failed, &error);
+        if send(token.clone()).await.map_err(unavailable)? == Woken::Now {
+            return Ok(Woken::Now);
+        }
+        match self.task_token(request).await? {
+            Some(newer) if newer != *token => send(newer).await.map_err(unavailable),
+            _ => Ok(Woken::AlreadyOver),
+        }
     }
 
     /// A person who is told by other means than mail may be faster than the machine that asks.
-    async fn await_task_token(&self, found: &Assessment) -> Result<(), Problem> {
+    async fn await_task_token(&self, request: &RequestId) -> Result<TaskToken, Problem> {
         for _ in 0..LOOKS_FOR_TOKEN {
-            if self.task_token(found).await?.is_some() {
-                return Ok(());
+            if let Some(token) = self.task_token(request).await? {
+                return Ok(token);
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
         Err(Problem::Unavailable("the request has not reached its approvers yet"))
     }
 
-    async fn task_token(&self, found: &Assessment) -> Result<Option<String>, Problem> {
-        self.authority.task_token(&found.frozen.request_id).await.map_err(|error| {
-            Problem::unavailable("your decision is stored, but the request's machine cannot be reached", &error)
-        })
+    async fn task_token(&self, request: &RequestId) -> Result<Option<TaskToken>, Problem> {
+        self.authority
+            .task_token(request)
+            .await
+            .map_err(|error| Problem::unavailable("the request's machine cannot be reached", &error))
     }
 }
 

@@ -12,7 +12,12 @@ use countersign_aws::{
     mail::Letter,
 };
 use countersign_domain::{
-    Digest, Timestamp, approval, certificate::Proof, encoding::Writer, event::Happening, settings::Person,
+    Digest, Timestamp, approval,
+    certificate::Proof,
+    encoding::Writer,
+    event::{Happening, Subject},
+    request::RequestState,
+    settings::Person,
 };
 use countersign_identity::pkce::PersonSession;
 use maud::html;
@@ -48,30 +53,30 @@ struct OpenLink<'a> {
 }
 
 impl Approvals {
-    /// `GET /r/{token}`: says that there is a request, and how to get to it. Changes nothing.
+    /// `GET /r/{token}`: says that there is a request, and how to get to it. Changes nothing, and is
+    /// the same whatever the call is, what policy says of it and what became of it.
     pub(crate) async fn open_link(&self, token: &str, now: Timestamp) -> Result<Answer, Problem> {
         let link = self.link(token, now).await?;
-        let found = self.assess(&link.item.request, now).await?;
         let sign_in = format!("/login?return=/requests/{}", link.item.request);
-        let by_code = self.code_is_enough(&found, link.person).is_ok();
+        let by_code = self.bundle.settings().channels.email_codes && !link.person.emails.is_empty();
         Ok(Answer::page(200, pages::link(&sign_in, by_code.then(|| format!("/r/{token}/code")).as_deref())))
     }
 
     /// `POST /r/{token}/code`: sends a code.
     pub(crate) async fn send_code(&self, token: &str, now: Timestamp) -> Result<Answer, Problem> {
         let link = self.link(token, now).await?;
-        let found = self.assess(&link.item.request, now).await?;
-        self.code_is_enough(&found, link.person)?;
-        let address = link.person.emails.first().ok_or(Problem::Link("belongs to a person without an address"))?;
+        let address = link.person.emails.first().ok_or(Problem::NoCode)?;
+        let found = self.assess(&link.item.request, now).await.map_err(before_proof)?;
+        self.code_is_sent(&found, link.person, now).map_err(before_proof)?;
         let code = random_code().ok_or(Problem::Unavailable("the system gives no randomness"))?;
-        let hash = self.code_hash(&found, link.person, &code).await?;
+        let hash = self.code_hash(&link, &code).await?;
         let stored = self
             .authority
             .put_code(&link.item.request, &link.person.id, &hash, ATTEMPTS, MOST_CODES, now.plus(CODE_LIFETIME))
             .await
             .map_err(|error| Problem::unavailable("the code cannot be stored", &error))?;
         if stored == CodeStored::TooMany {
-            return Err(Problem::Form("no more codes are sent for this request; sign in instead".to_owned()));
+            return Err(Problem::NoCode);
         }
         self.record(&found, Happening::CodeSent { person: link.person.id.clone() }, now).await?;
         self.mail_code(address, &code, &found).await?;
@@ -82,10 +87,10 @@ impl Approvals {
     /// `POST /r/{token}/open` with the code: shows the call.
     pub(crate) async fn open_by_code(&self, token: &str, form: &str, now: Timestamp) -> Result<Answer, Problem> {
         let link = self.link(token, now).await?;
+        let typed = query_member(form, "code").unwrap_or_default();
+        self.spend_code(&link, typed.trim(), now).await?;
         let found = self.assess(&link.item.request, now).await?;
         self.code_is_enough(&found, link.person)?;
-        let typed = query_member(form, "code").unwrap_or_default();
-        self.spend_code(&found, link.person, typed.trim(), now).await?;
         self.see(&found, link.person, Proof::EmailedCode, now).await?;
         let approve_by = match Self::not_now(&found, link.person, now) {
             Some(reason) => ApproveBy::Not(reason),
@@ -93,7 +98,7 @@ impl Approvals {
                 ApproveBy::ByCode { action: format!("/r/{token}/decision"), proof: self.seal_proof(&link, now).await? }
             }
         };
-        Ok(Answer::page(200, pages::request(&Self::view(&found, approve_by, now), None)))
+        Ok(Answer::page(200, pages::request(&Self::view(&found, link.person, approve_by, now), None)))
     }
 
     /// `POST /r/{token}/decision` with the sealed proof.
@@ -150,35 +155,44 @@ impl Approvals {
 
     fn code_is_enough(&self, found: &Assessment, person: &Person) -> Result<(), Problem> {
         approval::proof_is_enough(Proof::EmailedCode, &found.call, self.bundle.settings())?;
-        approval::may_decide(person, &found.owners, found.approvable()?)?;
-        Ok(())
+        Ok(found.may_deny(person)?)
+    }
+
+    /// A code is sent to somebody who can decide with it, while there is something to decide.
+    fn code_is_sent(&self, found: &Assessment, person: &Person, now: Timestamp) -> Result<(), Problem> {
+        self.code_is_enough(found, person)?;
+        match found.state(now) {
+            RequestState::Pending { .. } => Ok(()),
+            other => Err(Problem::Closed(other.as_str())),
+        }
     }
 
     /// Takes an attempt before it compares, so that parallel guesses cannot share one.
-    async fn spend_code(
-        &self,
-        found: &Assessment,
-        person: &Person,
-        typed: &str,
-        now: Timestamp,
-    ) -> Result<(), Problem> {
+    async fn spend_code(&self, link: &OpenLink<'_>, typed: &str, now: Timestamp) -> Result<(), Problem> {
         let unreadable = |error| Problem::unavailable("the code cannot be checked", &error);
-        let request = &found.frozen.request_id;
+        let (request, person) = (&link.item.request, link.person);
         let attempt = self.authority.take_code_attempt(request, &person.id, now).await.map_err(unreadable)?;
-        let hash = self.code_hash(found, person, typed).await?;
+        let hash = self.code_hash(link, typed).await?;
         let right = attempt.is_some_and(|attempt| bool::from(attempt.code_hash.as_bytes().ct_eq(hash.as_bytes())));
         if right && self.authority.spend_code(request, &person.id, &hash).await.map_err(unreadable)? {
             return Ok(());
         }
-        let happening = Happening::VoteRefused { person: Some(person.id.clone()), reason: Problem::Code.to_string() };
-        self.record(found, happening, now).await?;
+        // Of a request that nobody has proved anything about, no more is looked at than its id.
+        let subject = Subject {
+            agent: None,
+            session: None,
+            target: None,
+            request: Some(request.clone()),
+            unverified_task: String::new(),
+        };
+        self.record_refusal(subject, person, &Problem::Code, now).await?;
         Err(Problem::Code)
     }
 
-    async fn code_hash(&self, found: &Assessment, person: &Person, code: &str) -> Result<Digest, Problem> {
+    async fn code_hash(&self, link: &OpenLink<'_>, code: &str) -> Result<Digest, Problem> {
         let key = hmac::Key::new(hmac::HMAC_SHA256, self.code_key().await?);
         let mut message = Writer::new("countersign/emailed-code/v1");
-        message.text(found.frozen.request_id.as_str()).text(person.id.as_str()).text(code);
+        message.text(link.item.request.as_str()).text(link.person.id.as_str()).text(code);
         Ok(Digest::of(hmac::sign(&key, &message.finish()).as_ref()))
     }
 
@@ -221,6 +235,15 @@ impl Approvals {
             && proof.person == link.person.id
             && proof.subject == link.item.frozen_digest.to_string();
         if fits { Ok(()) } else { Err(Problem::NotSignedIn) }
+    }
+}
+
+/// What whoever has proved nothing yet is told of a problem: that we failed, or that there is no
+/// code; nothing of the call, of policy, or of what became of the request.
+fn before_proof(problem: Problem) -> Problem {
+    match problem {
+        Problem::Unavailable(_) => problem,
+        _ => Problem::NoCode,
     }
 }
 

@@ -66,7 +66,7 @@ async fn respond(approvals: &Approvals, request: &Request, now: Timestamp) -> Re
 async fn route(approvals: &Approvals, request: &Request, wants_json: bool, now: Timestamp) -> Result<Answer, Problem> {
     let headers = request.headers();
     let host = headers.get(http::header::HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if !host.eq_ignore_ascii_case(approvals.settings.host()) {
+    if !host.eq_ignore_ascii_case(approvals.settings.approvals_url.host()) {
         return Err(Problem::Form("this host is not the approvers' door".to_owned()));
     }
     let path: Vec<&str> = request.uri().path().trim_start_matches('/').split('/').collect();

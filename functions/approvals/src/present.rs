@@ -20,7 +20,7 @@ const MOST_SHOWN: usize = 400_000;
 
 impl Approvals {
     /// What the page shows.
-    pub(crate) fn view(found: &Assessment, approve_by: ApproveBy, now: Timestamp) -> RequestView {
+    pub(crate) fn view(found: &Assessment, person: &Person, approve_by: ApproveBy, now: Timestamp) -> RequestView {
         let caller = &found.frozen.caller;
         let parameters = &found.parameters;
         let pretty = serde_json::to_string_pretty(parameters).unwrap_or_else(|_| parameters.to_string());
@@ -65,6 +65,7 @@ impl Approvals {
             confirm: obligations
                 .and_then(|needed| approval::name_to_type(&found.call, needed))
                 .map(|name| visible(&name, 600)),
+            denial_only: found.may_approve(person).err().map(|why| visible(&why.to_string(), 600)),
             approve_by,
         }
     }
@@ -102,13 +103,10 @@ impl Approvals {
         })
     }
 
-    /// Whether a person may see the call: those who are asked, and the owners of the agent.
+    /// Whether a person may see the call: those who are or were asked, and the owners of the agent.
     pub(crate) fn may_see(found: &Assessment, person: &Person) -> bool {
         found.owners.contains(&person.id)
-            || found
-                .obligations
-                .as_ref()
-                .is_ok_and(|needed| approval::asked_groups(needed).any(|group| person.groups.contains(group)))
+            || found.may_deny(person).is_ok()
             || found.snapshot.decisions.iter().any(|decision| decision.person == person.id)
     }
 
@@ -121,10 +119,7 @@ impl Approvals {
         if found.snapshot.decisions.iter().any(|decision| decision.person == person.id) {
             return Some("You have decided. Others are still asked.".to_owned());
         }
-        match &found.obligations {
-            Err(reason) => Some(format!("It cannot be approved: {}", visible(reason, 500))),
-            Ok(needed) => approval::may_decide(person, &found.owners, needed).err().map(|why| format!("{why}.")),
-        }
+        found.may_deny(person).err().map(|why| format!("{why}."))
     }
 }
 

@@ -33,6 +33,9 @@ pub(crate) enum Problem {
     /// The code is wrong, or none is open.
     #[error("that is not the code, or it can no longer be used")]
     Code,
+    /// No code is sent. Whoever asks has proved nothing yet, so it is not said why.
+    #[error("no code is sent for this request; sign in to see it")]
+    NoCode,
     /// The request is not in a state to decide on.
     #[error("the request is {0}; there is nothing to decide")]
     Closed(&'static str),
@@ -55,7 +58,7 @@ impl Problem {
     pub(crate) fn status(&self) -> u16 {
         match self {
             Problem::NotSignedIn | Problem::Token(_) => 401,
-            Problem::Stranger | Problem::Ineligible(_) | Problem::Code => 403,
+            Problem::Stranger | Problem::Ineligible(_) | Problem::Code | Problem::NoCode => 403,
             Problem::NotFound => 404,
             Problem::SignIn(_) | Problem::Form(_) => 400,
             Problem::Closed(_) | Problem::Changed | Problem::Decided(_) | Problem::NotApprovable(_) => 409,
@@ -76,6 +79,7 @@ impl Problem {
             Problem::Ineligible(_) => "NotEligible",
             Problem::Form(_) => "BadForm",
             Problem::Code => "WrongCode",
+            Problem::NoCode => "NoCode",
             Problem::Closed(_) => "Closed",
             Problem::Changed => "CallChanged",
             Problem::Decided(_) => "AlreadyDecided",

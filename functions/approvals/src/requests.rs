@@ -40,7 +40,7 @@ impl Approvals {
                 form_token: self.sealer().await?.form_token(session, &id)?,
             },
         };
-        let view = Self::view(&found, approve_by, now);
+        let view = Self::view(&found, visitor.person, approve_by, now);
         Ok(Answer::page(200, pages::request(&view, Some(visitor.person.id.as_str()))))
     }
 

@@ -89,13 +89,13 @@ impl Approvals {
     }
 
     fn login_cookie(&self) -> &'static str {
-        if self.settings.is_secure() { LOGIN_COOKIE } else { PLAIN_LOGIN_COOKIE }
+        if self.settings.approvals_url.is_secure() { LOGIN_COOKIE } else { PLAIN_LOGIN_COOKIE }
     }
 
     /// As [`pkce::set_cookie`]; without TLS, in a local stack, no cookie could be kept that asks
     /// for it.
     fn set_cookie(&self, name: &str, value: &str, lifetime: Duration) -> String {
         let cookie = pkce::set_cookie(name, value, lifetime);
-        if self.settings.is_secure() { cookie } else { cookie.replace("; Secure", "") }
+        if self.settings.approvals_url.is_secure() { cookie } else { cookie.replace("; Secure", "") }
     }
 }

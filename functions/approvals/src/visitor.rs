@@ -44,7 +44,7 @@ impl Approvals {
 
     /// The name of the session cookie.
     pub(crate) fn person_cookie(&self) -> &'static str {
-        if self.settings.is_secure() { pkce::PERSON_COOKIE } else { PLAIN_PERSON_COOKIE }
+        if self.settings.approvals_url.is_secure() { pkce::PERSON_COOKIE } else { PLAIN_PERSON_COOKIE }
     }
 }
 

@@ -1,14 +1,14 @@
 //! Everything that must hold before a claim: the frozen bytes, the certificate over them, and policy
 //! as it is now.
 
+use countersign_assessment::{Assessed, assess};
 use countersign_aws::{authority::QuarantineScopes, process};
 use countersign_domain::{
-    Call, Digest, FrozenCall, Obligations, PersonId, RequestId,
+    Call, Digest, FrozenCall, Obligations, OpenedCall, PersonId, RequestId,
     certificate::Statement,
     event::{CallRecord, Subject},
     settings::Target,
 };
-use countersign_policy::Facts;
 use countersign_understanding::call_record;
 
 use crate::{
@@ -51,27 +51,23 @@ impl Examined<'_> {
 impl Executor {
     pub(crate) async fn examine(&self, request: &RequestId) -> Result<Examined<'_>, Stop> {
         let statement = self.certificate(request).await?;
-        let (frozen, digest) = self.open(request).await?;
-        let target =
-            self.bundle.settings().target(&frozen.target).ok_or_else(|| {
-                Stop::refused(format!("the target `{}` is not in the bundle any more", frozen.target))
-            })?;
-        let call = countersign_understanding::reidentify(&frozen, target)
-            .map_err(|refusal| Stop::refused(format!("the frozen call is not understood now: {refusal}")))?;
+        let opened = self.open(request).await?;
         let decisions = self.authority.decisions(request).await?;
         let mut seen = Vec::with_capacity(statement.approvals.len());
         for person in statement.approvals.keys() {
             seen.extend(self.authority.seen(request, person).await?);
         }
         let now = process::now();
-        let decision = self.bundle.decide(&call, &facts(&frozen, target, now)).decision;
+        let Assessed { frozen, digest, target, call, verdict, owners } =
+            assess(&self.bundle, opened, now).map_err(|error| Stop::refused(error.to_string()))?;
         let evidence = Evidence {
             request,
             statement: &statement,
             frozen: &frozen,
             digest: &digest,
             call: &call,
-            decision: &decision,
+            decision: &verdict.decision,
+            owners: &owners,
             decisions: &decisions,
             seen: &seen,
             settings: self.bundle.settings(),
@@ -88,7 +84,7 @@ impl Executor {
         let Some(unverified) = self.authority.unverified_certificate(request).await? else {
             return Err(Stop::NotApproved("there is no certificate"));
         };
-        let key = &self.settings.certificate_key;
+        let key = &self.certificate_key;
         if let Err(error) = self.keys.verify(key, &unverified.statement, &unverified.signature).await {
             return Err(match error {
                 countersign_aws::keys::KeyError::BadSignature => {
@@ -102,26 +98,10 @@ impl Executor {
             .map_err(|error| Stop::refused(format!("the certificate cannot be read: {error}")))
     }
 
-    async fn open(&self, request: &RequestId) -> Result<(FrozenCall, Digest), Stop> {
+    async fn open(&self, request: &RequestId) -> Result<OpenedCall, Stop> {
         let Some(untrusted) = self.authority.request(request).await? else {
             return Err(Stop::NotApproved("there is no such request"));
         };
-        let opened = self.frozen.open(request, &untrusted.sealed).await?;
-        Ok((opened.call, opened.digest))
-    }
-}
-
-fn facts<'a>(frozen: &'a FrozenCall, target: &'a Target, now: countersign_domain::Timestamp) -> Facts<'a> {
-    let caller = &frozen.caller;
-    Facts {
-        agent: &caller.agent,
-        agent_groups: &caller.groups,
-        owners: &caller.owners,
-        target,
-        // As old as the session was when it asked: waiting for persons does not make it older.
-        session_age: frozen.frozen_at.since(caller.session_started),
-        unverified_task: &caller.unverified_task,
-        source_ip: caller.source_ip.parse().ok(),
-        now,
+        Ok(self.frozen.open(request, &untrusted.sealed).await?)
     }
 }

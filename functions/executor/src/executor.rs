@@ -1,34 +1,19 @@
 //! What the executor works with.
 
-use std::path::Path;
-
 use countersign_aws::{
-    Aws, authority::Authority, environment::EnvironmentError, forward::Forwarder, frozen::FrozenStore, keys::Keys,
-    outcomes::Outcomes, process, record::Recorder, sts::Roles,
+    authority::Authority, environment::required, forward::Forwarder, frozen::FrozenStore, keys::Keys,
+    outcomes::Outcomes, record::Recorder, sts::Roles,
 };
 use countersign_domain::event::WriterKind;
-use countersign_masking::{Masker, UnknownPatternError};
-use countersign_policy::{Bundle, BundleError};
-
-use crate::settings::ExecutorSettings;
-
-/// Why the executor does not start.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum StartError {
-    #[error(transparent)]
-    Environment(#[from] EnvironmentError),
-    #[error("the bundle does not load: {0}")]
-    Bundle(#[from] BundleError),
-    #[error(transparent)]
-    Masking(#[from] UnknownPatternError),
-    #[error("no random bytes")]
-    Random,
-}
+use countersign_masking::Masker;
+use countersign_policy::Bundle;
+use countersign_startup::{StartError, Startup};
 
 /// The executor. Nothing is asked of the network before the first request.
 #[derive(Debug)]
 pub(crate) struct Executor {
-    pub settings: ExecutorSettings,
+    /// The ARN of the KMS key that certificates are signed with.
+    pub certificate_key: String,
     pub bundle: Bundle,
     pub masker: Masker,
     pub authority: Authority,
@@ -42,23 +27,19 @@ pub(crate) struct Executor {
 
 impl Executor {
     pub(crate) fn start() -> Result<Self, StartError> {
-        let settings = ExecutorSettings::from_env()?;
-        let lookup = |name: &str| std::env::var(name).ok();
-        let bundle = Bundle::load(Path::new(&settings.bundle_dir), lookup, &settings.protected_arns)?;
-        let masker = Masker::new(&bundle.settings().masking)?;
-        let aws = Aws::from_env()?;
-        let random = process::random().ok_or(StartError::Random)?;
+        let start = Startup::read()?;
+        let bucket = required("COUNTERSIGN_FROZEN_BUCKET")?;
         Ok(Self {
-            masker,
-            authority: aws.authority(&settings.authority_table),
-            outcomes: aws.outcomes(&settings.authority_table, &settings.frozen_bucket),
-            recorder: aws.recorder(&settings.record_table, WriterKind::Executor, random),
-            frozen: aws.frozen(&settings.frozen_key, &settings.frozen_bucket),
-            keys: aws.keys(),
-            roles: aws.roles(),
-            forwarder: aws.fresh_forwarder(),
-            settings,
-            bundle,
+            masker: start.masker()?,
+            authority: start.authority(),
+            outcomes: start.outcomes(&bucket),
+            recorder: start.recorder(WriterKind::Executor),
+            frozen: start.aws.frozen(required("COUNTERSIGN_FROZEN_KEY")?, bucket),
+            keys: start.aws.keys(),
+            roles: start.aws.roles(),
+            forwarder: start.aws.fresh_forwarder(),
+            certificate_key: required("COUNTERSIGN_CERTIFICATE_KEY")?,
+            bundle: start.bundle,
         })
     }
 }

@@ -5,7 +5,6 @@ mod examine;
 mod executor;
 mod replay;
 mod send;
-mod settings;
 mod settle;
 mod stop;
 mod warrant;

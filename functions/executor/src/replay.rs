@@ -3,7 +3,7 @@
 use countersign_aws::{authority::Claim, process};
 use countersign_domain::{
     RequestId, Timestamp,
-    request::{Attempt, OutcomeKind},
+    request::{Attempt, OutcomeKind, Verdict},
 };
 
 use crate::{
@@ -11,6 +11,7 @@ use crate::{
     examine::Examined,
     executor::Executor,
     stop::{ReplayError, Stop},
+    warrant::Uncovered,
 };
 
 impl Executor {
@@ -51,10 +52,21 @@ impl Executor {
             Claim::Now => Held::now(),
             Claim::Earlier { until, .. } => self.earlier(request, until).await?,
         };
+        self.require_no_denial(request).await?;
         match held.decide(examined.call.may_be_repeated(), process::now()) {
             Attempt::First | Attempt::Repeat => self.send(&examined, attempt, &held).await,
             Attempt::Wait => Err(ReplayError::InProgress.into()),
             Attempt::DeclareUnknown => Ok(self.declare_unknown(&examined).await?),
+        }
+    }
+
+    /// Looks once more, now that the claim stands. Approvals stores a denial and then looks for a
+    /// claim: whichever is written second is seen, so nobody is told "denied" of a call that runs.
+    async fn require_no_denial(&self, request: &RequestId) -> Result<(), Stop> {
+        let decisions = self.authority.decisions(request).await?;
+        match decisions.into_iter().find(|decision| decision.verdict == Verdict::Deny) {
+            Some(denial) => Err(Stop::refused(Uncovered::Denied(denial.person).to_string())),
+            None => Ok(()),
         }
     }
 

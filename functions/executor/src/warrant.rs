@@ -25,6 +25,8 @@ pub(crate) struct Evidence<'a> {
     pub call: &'a Call,
     /// What policy says now.
     pub decision: &'a Decision,
+    /// Who owns the agent now.
+    pub owners: &'a BTreeSet<PersonId>,
     /// Every decision on the request.
     pub decisions: &'a [DecisionItem],
     /// When the certificate's persons first saw the call.
@@ -136,10 +138,8 @@ fn check_person(
     person: &PersonId,
     given: &Approval,
 ) -> Result<(), Ineligible> {
-    let caller = &evidence.frozen.caller;
-    let owners = approval::owners(evidence.settings, &caller.agent, &caller.owners);
     if let Some(person) = evidence.settings.person(person) {
-        approval::may_decide(person, &owners, obligations)?;
+        approval::may_decide(person, evidence.owners, obligations)?;
     }
     approval::proof_is_enough(given.proof, evidence.call, evidence.settings)?;
     approval::looked_long_enough(given.seen_at, given.decided_at, obligations)

@@ -67,7 +67,7 @@ impl Gateway {
             {
                 Denial::PathLost {
                     path: path.chars().take(200).collect(),
-                    other_door: self.settings.other_door_url.clone(),
+                    other_door: self.settings.other_door_url.as_ref().map(ToString::to_string),
                 }
             }
             _ => Denial::Signature(error),

@@ -1,11 +1,12 @@
 //! From a signed request to a decision on record.
 
-use std::net::IpAddr;
+use std::{borrow::Cow, net::IpAddr};
 
 use countersign_catalogue::WireRequest;
 use countersign_domain::{
-    Call, Decision, Obligations, Timestamp,
+    Call, Decision, Digest, Obligations, Timestamp,
     event::{Event, Happening},
+    matching::match_digest,
 };
 use countersign_policy::{Facts, Verdict};
 
@@ -26,6 +27,14 @@ pub(crate) struct Deciding<'a> {
     pub verdict: &'a Verdict,
     /// When.
     pub now: Timestamp,
+}
+
+impl Deciding<'_> {
+    /// The digest that finds an earlier request of the same call.
+    fn match_digest(&self) -> Digest {
+        let login = &self.caller.claims.login;
+        match_digest(&login.agent, &login.target, self.call)
+    }
 }
 
 impl Gateway {
@@ -69,8 +78,11 @@ impl Gateway {
         let host_prefix = self
             .host_prefix(incoming)
             .ok_or_else(|| Denial::Unreadable("the `Host` header is not this gateway's".to_owned()))?;
-        let mut headers = incoming.headers.clone();
-        headers.extend(caller.verified.trailers.iter().cloned());
+        let headers: Cow<'_, [(String, String)]> = if caller.verified.trailers.is_empty() {
+            Cow::Borrowed(&incoming.headers)
+        } else {
+            Cow::Owned(incoming.headers.iter().chain(&caller.verified.trailers).cloned().collect())
+        };
         let request = WireRequest {
             method: &incoming.method,
             path: &caller.path,
@@ -111,7 +123,7 @@ impl Gateway {
     /// outcome waits, and sending it again would do it twice. Reads need no such care.
     async fn forward_or_collect(&self, deciding: &Deciding<'_>, obligations: &Obligations) -> Result<Reply, Denial> {
         if !deciding.call.is_read_only()
-            && let Collected::Reply(reply) = self.collect(deciding).await?
+            && let Collected::Reply(reply) = self.collect(deciding, &deciding.match_digest()).await?
         {
             return Ok(reply);
         }
@@ -119,9 +131,12 @@ impl Gateway {
     }
 
     async fn hold_or_collect(&self, deciding: &Deciding<'_>, obligations: &Obligations) -> Result<Reply, Denial> {
-        match self.collect(deciding).await? {
+        let match_digest = deciding.match_digest();
+        match self.collect(deciding, &match_digest).await? {
             Collected::Reply(reply) => Ok(reply),
-            Collected::Nothing(replaces) => Err(self.hold(deciding, obligations, replaces.as_ref()).await?),
+            Collected::Nothing(replaces) => {
+                Err(self.hold(deciding, obligations, match_digest, replaces.as_ref()).await?)
+            }
         }
     }
 

@@ -84,6 +84,16 @@ pub(crate) enum Denial {
         /// Until when a repeated call gets this answer.
         until: Timestamp,
     },
+    /// Nobody could be asked, so it does not wait any longer.
+    #[error(
+        "nobody could be asked to approve request {request}: {reason}. Nothing was sent; the next same call asks anew"
+    )]
+    NotAsked {
+        /// The request.
+        request: RequestId,
+        /// Why.
+        reason: &'static str,
+    },
     /// Approved, but refused when it came to sending. Nothing was sent.
     #[error("request {request} was approved but not sent: {reason}")]
     NotSent {
@@ -168,6 +178,7 @@ impl Denial {
             | Denial::NotUnderstood(_)
             | Denial::Policy(_)
             | Denial::Rejected { .. }
+            | Denial::NotAsked { .. }
             | Denial::NotSent { .. }
             | Denial::TooManyPending { .. }
             | Denial::ReadUnanswered
@@ -190,6 +201,7 @@ impl Denial {
             Denial::Policy(_) => "policy",
             Denial::ApprovalRequired { .. } => "approval-required",
             Denial::Rejected { .. } => "rejected",
+            Denial::NotAsked { .. } => "not-asked",
             Denial::NotSent { .. } => "not-sent",
             Denial::OutcomeUnknown { .. } => "outcome-unknown",
             Denial::TooManyPending { .. } => "too-many-pending",

@@ -4,7 +4,10 @@
 //! [`Incoming`]. An event is read here rather than by `lambda_http`, which turns a path that is
 //! no valid URI into an error that the caller would see as a bare 502.
 
-use std::borrow::Cow;
+use std::{
+    borrow::Cow,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
@@ -47,6 +50,25 @@ pub(crate) struct Incoming {
     pub(crate) deadline: Timestamp,
     /// The door's own id of the request; goes back as the request id.
     pub request_id: String,
+    /// Whether the call may have been sent.
+    pub departed: Departed,
+}
+
+/// Set before the first byte of a call may leave, and never taken back: from then on "nothing was
+/// sent" is no answer any more, whatever else goes wrong.
+#[derive(Debug, Default)]
+pub(crate) struct Departed(AtomicBool);
+
+impl Departed {
+    /// Bytes may leave from now on, or have left earlier.
+    pub(crate) fn mark(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether they may have.
+    pub(crate) fn is_marked(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 impl Incoming {
@@ -87,17 +109,24 @@ pub(crate) enum EventError {
     Base64,
 }
 
+/// Headers that the door itself adds under names that look like a caller's: CloudFront, which stands
+/// before an edge-optimized REST API, marks every request. They are no part of the call.
+/// Source: CloudFront Developer Guide, "HTTP request headers and CloudFront behavior".
+const OF_THE_DOOR: [&str; 1] = ["x-amz-cf-id"];
+
 /// Reads an event.
 ///
 /// # Errors
 /// [`EventError`] when it is not an HTTP event that we know.
 pub(crate) fn read(event: &str, deadline: Timestamp) -> Result<(Incoming, Payload), EventError> {
     let version: Version<'_> = serde_json::from_str(event)?;
-    if version.version == Some("2.0") {
-        Ok((serde_json::from_str::<EventV2<'_>>(event)?.into_incoming(deadline)?, Payload::V2))
+    let (mut incoming, payload) = if version.version == Some("2.0") {
+        (serde_json::from_str::<EventV2<'_>>(event)?.into_incoming(deadline)?, Payload::V2)
     } else {
-        Ok((serde_json::from_str::<EventV1<'_>>(event)?.into_incoming(deadline)?, Payload::V1))
-    }
+        (serde_json::from_str::<EventV1<'_>>(event)?.into_incoming(deadline)?, Payload::V1)
+    };
+    incoming.headers.retain(|(name, _)| !OF_THE_DOOR.contains(&name.as_str()));
+    Ok((incoming, payload))
 }
 
 #[derive(Deserialize)]
@@ -165,6 +194,7 @@ impl EventV2<'_> {
             domain_name: self.request_context.domain_name.into_owned(),
             deadline,
             request_id: self.request_context.request_id.into_owned(),
+            departed: Departed::default(),
         })
     }
 }
@@ -228,6 +258,7 @@ impl EventV1<'_> {
             domain_name: self.request_context.domain_name.into_owned(),
             deadline,
             request_id: self.request_context.request_id.into_owned(),
+            departed: Departed::default(),
         })
     }
 }
@@ -361,7 +392,8 @@ mod tests {
     fn rest_api_events_are_read_alike() {
         let event = serde_json::json!({
             "resource": "/{proxy+}", "path": "/bucket/key", "httpMethod": "GET",
-            "headers": {"Host": "h"}, "multiValueHeaders": {"Host": ["h"], "X-Two": ["1", "2"]},
+            "headers": {"Host": "h"},
+            "multiValueHeaders": {"Host": ["h"], "X-Two": ["1", "2"], "X-Amz-Cf-Id": ["pn-PWIJc6=="]},
             "queryStringParameters": {"a": "ä&"}, "multiValueQueryStringParameters": {"a": ["1", "ä&"]},
             "requestContext": {"requestId": "id-2", "identity": {"sourceIp": "203.0.113.9"}},
             "body": null, "isBase64Encoded": false
@@ -370,6 +402,7 @@ mod tests {
         let (incoming, payload) = read(&event, SOON).unwrap();
         assert_eq!(payload, Payload::V1);
         assert_eq!(incoming.query, "a=1&a=%C3%A4%26");
+        assert_eq!(incoming.header("x-amz-cf-id"), None, "what the door adds is no part of the call");
         assert_eq!(incoming.header("x-two"), None, "a repeated header has no single value");
         assert_eq!(incoming.path, UnverifiedPath::Decoded("/bucket/key".into()));
     }

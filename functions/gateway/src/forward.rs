@@ -95,6 +95,7 @@ impl Gateway {
             return Err(Denial::Unavailable { what: "too little time was left" });
         }
         let limit = TIME_LIMIT.min(left);
+        deciding.incoming.departed.mark();
         match self.forwarder.send(&call.outgoing, &call.upstream, credentials, limit).await {
             Ok(answer) => self.pass_on(deciding, obligations, answer, completion),
             Err(error) => {
@@ -128,12 +129,24 @@ impl Gateway {
             Denial::Unmaskable(error.to_string())
         })?;
         completion.masked = masked.count;
-        let reply = Reply { status: answer.status, headers: masked.headers, body: masked.body };
+        let masked = Reply { status: answer.status, headers: masked.headers, body: masked.body };
+        let reply = self.with_queues_here(deciding, masked).inspect_err(|denial| {
+            completion.error = Some(denial.to_string());
+        })?;
         if reply.fits() {
             return Ok(reply);
         }
         completion.error = Some("withheld: too large for the door".to_owned());
         Err(Denial::AnswerTooLarge { bytes: reply.body.len(), limit: LARGEST_ANSWER })
+    }
+
+    /// An answer of SQS with this door as its queues' address.
+    pub(crate) fn with_queues_here(&self, deciding: &Deciding<'_>, reply: Reply) -> Result<Reply, Denial> {
+        let door = self.door_of(deciding.incoming).as_str();
+        let Reply { status, mut headers, body } = reply;
+        let body = countersign_understanding::with_queues_at(door, deciding.call, status, &mut headers, body)
+            .map_err(|error| Denial::Unmaskable(error.to_string()))?;
+        Ok(Reply { status, headers, body })
     }
 
     /// Writes down how it ended. The call has happened or not by now; that this write failed

@@ -1,11 +1,11 @@
 //! The gateway: everything that lives as long as the function instance, and the way of a request
 //! through it.
 
-use std::{fmt, path::Path};
+use std::fmt;
 
 use countersign_aws::{
-    Aws, authority::Authority, documents::Documents, forward::Forwarder, frozen::FrozenStore, keys::Keys,
-    outcomes::Outcomes, record::Recorder, states::StateMachine, sts::Roles,
+    authority::Authority, documents::Documents, environment::BaseUrl, forward::Forwarder, frozen::FrozenStore,
+    keys::Keys, outcomes::Outcomes, record::Recorder, states::StateMachine, sts::Roles,
 };
 use countersign_domain::{Digest, Timestamp, event::WriterKind};
 use countersign_identity::{
@@ -15,6 +15,7 @@ use countersign_identity::{
 };
 use countersign_masking::Masker;
 use countersign_policy::Bundle;
+use countersign_startup::{StartError, Startup};
 use tokio::sync::OnceCell;
 use zeroize::Zeroizing;
 
@@ -22,23 +23,6 @@ use crate::{denial::Denial, door::Incoming, reply::Reply, settings::GatewaySetti
 
 /// What the sealing keys of sessions are derived under.
 const SEALING_LABEL: &str = "countersign/session-sealing/v1";
-
-/// Why a gateway cannot start.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum StartError {
-    /// The environment lacks something.
-    #[error(transparent)]
-    Environment(#[from] countersign_aws::environment::EnvironmentError),
-    /// The bundle is not valid.
-    #[error(transparent)]
-    Bundle(#[from] countersign_policy::BundleError),
-    /// The settings name a masking pattern that does not exist.
-    #[error(transparent)]
-    Masking(#[from] countersign_masking::UnknownPatternError),
-    /// The system gives no randomness.
-    #[error("the system gives no randomness")]
-    Random,
-}
 
 /// One function instance.
 pub(crate) struct Gateway {
@@ -71,30 +55,25 @@ impl Gateway {
     /// [`StartError`]; a function that cannot start answers nothing.
     pub(crate) fn start() -> Result<Self, StartError> {
         let settings = GatewaySettings::from_env()?;
-        let aws = Aws::from_env()?;
-        let bundle =
-            Bundle::load(Path::new(&settings.bundle_dir), |name| std::env::var(name).ok(), &settings.protected_arns)?;
-        let from_bundle = bundle.settings();
+        let start = Startup::read()?;
+        let (aws, from_bundle) = (&start.aws, start.bundle.settings());
         let tokens =
             TokenVerifier::new(from_bundle.agent_issuers.clone(), from_bundle.person_issuers.clone(), aws.documents());
-        let masker = Masker::new(&from_bundle.masking)?;
-        let authority = aws.authority(&settings.authority_table);
-        let instance = countersign_aws::process::random().ok_or(StartError::Random)?;
         Ok(Self {
-            outcomes: aws.outcomes(&settings.authority_table, &settings.frozen_bucket),
-            recorder: aws.recorder(&settings.record_table, WriterKind::Gateway, instance),
+            outcomes: start.outcomes(&settings.frozen_bucket),
+            recorder: start.recorder(WriterKind::Gateway),
             frozen: aws.frozen(&settings.frozen_key, &settings.frozen_bucket),
             states: aws.states(&settings.state_machine),
             roles: aws.roles(),
             forwarder: aws.forwarder(),
             keys: aws.keys(),
+            authority: start.authority(),
+            masker: start.masker()?,
             stops: Stops::default(),
             sealer: OnceCell::new(),
             settings,
-            bundle,
             tokens,
-            authority,
-            masker,
+            bundle: start.bundle,
         })
     }
 
@@ -126,8 +105,19 @@ impl Gateway {
     /// host is that of either door by the settings, or what the door itself says it answers on.
     pub(crate) fn host_prefix<'a>(&self, incoming: &'a Incoming) -> Option<&'a str> {
         let host = incoming.header("host")?;
-        let bases = [self.settings.base_host(), self.settings.other_base_host(), &incoming.domain_name];
-        bases.into_iter().filter(|base| !base.is_empty()).find_map(|base| prefix_of(host, base))
+        let bases = [self.settings.base_host(), self.settings.other_base_host()];
+        let by_settings = bases.into_iter().filter(|base| !base.is_empty()).find_map(|base| prefix_of(host, base));
+        // The door's own word has no port.
+        let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+        by_settings
+            .or_else(|| Some(&incoming.domain_name).filter(|own| !own.is_empty()).and_then(|own| prefix_of(name, own)))
+    }
+
+    /// The door that a request came through.
+    pub(crate) fn door_of(&self, incoming: &Incoming) -> &BaseUrl {
+        let host = incoming.header("host").unwrap_or_default();
+        let came_through = |door: &&BaseUrl| prefix_of(host, door.host()).is_some();
+        self.settings.other_door_url.as_ref().filter(came_through).unwrap_or(&self.settings.gateway_url)
     }
 
     /// The sealing keys, derived by KMS on first use.

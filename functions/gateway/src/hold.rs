@@ -6,14 +6,14 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use countersign_aws::{
-    authority::{AuthorityError, Delivery, NewRequest, Opened, RequestSnapshot, UntrustedRequest},
+    authority::{AuthorityError, Delivery, NewRequest, Opened, PendingSlot, RequestSnapshot, UntrustedRequest},
     outcomes::Outcome,
+    states::Started,
 };
 use countersign_domain::{
-    Caller as FrozenCaller, FrozenCall, GroupName, Obligations, RequestId, Timestamp,
+    AgentId, Caller as FrozenCaller, Digest, FrozenCall, GroupName, Obligations, RequestId, Timestamp,
     event::{Event, Happening},
     ids::RegionName,
-    matching::match_digest,
     request::{OutcomeKind, RequestState},
 };
 
@@ -37,8 +37,10 @@ impl Gateway {
     ///
     /// # Errors
     /// The state, told as a denial: waiting, denied, unknown …
-    pub(crate) async fn collect(&self, deciding: &Deciding<'_>) -> Result<Collected, Denial> {
-        let Some(snapshot) = self.earlier_request(deciding).await? else { return Ok(Collected::Nothing(None)) };
+    pub(crate) async fn collect(&self, deciding: &Deciding<'_>, match_digest: &Digest) -> Result<Collected, Denial> {
+        let Some(snapshot) = self.earlier_request(deciding, match_digest).await? else {
+            return Ok(Collected::Nothing(None));
+        };
         let reply = self.collect_from(deciding, &snapshot).await?;
         Ok(reply.map_or_else(|| Collected::Nothing(Some(snapshot.request.request)), Collected::Reply))
     }
@@ -48,10 +50,8 @@ impl Gateway {
             RequestState::Answered | RequestState::Unknown | RequestState::Delivered => {
                 self.deliver(deciding, snapshot).await
             }
-            RequestState::Pending { .. } => {
-                self.start_asking(&snapshot.request).await?;
-                Err(self.waiting(&snapshot.request))
-            }
+            RequestState::Pending { .. } => self.keep_asking(deciding, snapshot).await,
+            RequestState::NotAsked { reason } => self.not_asked(deciding, snapshot, reason.words()).await,
             RequestState::Approved | RequestState::Executing => Err(self.waiting(&snapshot.request)),
             RequestState::Denied { by, reason } => {
                 let cooldown = Duration::from_secs(u64::from(self.bundle.settings().limits.cooldown_seconds));
@@ -79,10 +79,40 @@ impl Gateway {
         }
     }
 
-    async fn earlier_request(&self, deciding: &Deciding<'_>) -> Result<Option<RequestSnapshot>, Denial> {
+    /// A request that waits has a machine that runs. Where it has ended, and no item says how, it
+    /// could not even have that written down: nobody will decide.
+    async fn keep_asking(&self, deciding: &Deciding<'_>, snapshot: &RequestSnapshot) -> Result<Option<Reply>, Denial> {
+        let waiting = || Err(self.waiting(&snapshot.request));
+        if self.start_asking(&snapshot.request).await? == Started::Runs {
+            return waiting();
+        }
+        // Whoever ends the machine writes first: what was read before may be older than its end.
+        let now = self.authority.request_facts(&snapshot.request.request).await.map_err(unreadable)?;
+        match now.map(|snapshot| snapshot.state(deciding.now)) {
+            Some(RequestState::Pending { .. }) => {
+                self.not_asked(deciding, snapshot, "the state machine that asks has ended without an answer").await
+            }
+            _ => waiting(),
+        }
+    }
+
+    async fn not_asked(
+        &self,
+        deciding: &Deciding<'_>,
+        snapshot: &RequestSnapshot,
+        reason: &'static str,
+    ) -> Result<Option<Reply>, Denial> {
+        let request = snapshot.request.request.clone();
+        self.hand_over(deciding, snapshot, || Denial::NotAsked { request, reason }).await
+    }
+
+    async fn earlier_request(
+        &self,
+        deciding: &Deciding<'_>,
+        match_digest: &Digest,
+    ) -> Result<Option<RequestSnapshot>, Denial> {
         let login = &deciding.caller.claims.login;
-        let digest = match_digest(&login.agent, &login.target, deciding.call);
-        let found = self.authority.find_request(&digest).await.map_err(unreadable)?;
+        let found = self.authority.find_request(match_digest).await.map_err(unreadable)?;
         let Some(found) = found.filter(|found| deciding.now < found.expires_at) else { return Ok(None) };
         let snapshot = self.authority.request_facts(&found.request).await.map_err(unreadable)?;
         // The digest holds agent and target; this guards against a wrong item, not a wrong agent.
@@ -102,7 +132,10 @@ impl Gateway {
             }
             OutcomeKind::Answered => {
                 let status = outcome.status.unwrap_or(200);
-                let reply = reply_of(outcome, status);
+                let reply = match self.with_queues_here(deciding, reply_of(outcome, status)) {
+                    Ok(reply) => reply,
+                    Err(denial) => return self.hand_over(deciding, snapshot, || denial).await,
+                };
                 if !reply.fits() {
                     let denial = Denial::AnswerTooLarge { bytes: reply.body.len(), limit: LARGEST_ANSWER };
                     return self.hand_over(deciding, snapshot, || denial).await;
@@ -145,6 +178,7 @@ impl Gateway {
         match self.authority.mark_delivered(request, invocation, deciding.now).await.map_err(unreadable)? {
             Delivery::AlreadyDelivered => Ok(false),
             Delivery::Deliver => {
+                deciding.incoming.departed.mark();
                 // Closed already: if this is not told now, nobody is ever told, and the call would be
                 // made again. What the record lacks then, the log says.
                 if let Err(denial) = self.record(deciding.caller, &event).await {
@@ -172,6 +206,7 @@ impl Gateway {
         &self,
         deciding: &Deciding<'_>,
         obligations: &Obligations,
+        match_digest: Digest,
         replaces: Option<&RequestId>,
     ) -> Result<Denial, Denial> {
         let random = countersign_aws::process::random().ok_or(Denial::Unavailable { what: "no randomness" })?;
@@ -193,7 +228,7 @@ impl Gateway {
             operation: deciding.call.name(),
             groups: obligations.approvals.keys().cloned().collect(),
             frozen_digest,
-            match_digest: match_digest(&login.agent, &login.target, deciding.call),
+            match_digest,
             created_at: frozen.frozen_at,
             expires_at: frozen.expires_at,
             sealed,
@@ -275,7 +310,13 @@ impl Gateway {
             pending_slots: limits.pending_per_agent,
             replaces,
         };
-        match self.authority.open_request(&new, now).await.map_err(unreadable)? {
+        let mut opened = self.authority.open_request(&new, now).await.map_err(unreadable)?;
+        if let Opened::TooManyPending(slots) = &opened
+            && self.release_closed(&request.agent, slots, now).await?
+        {
+            opened = self.authority.open_request(&new, now).await.map_err(unreadable)?;
+        }
+        match opened {
             Opened::Opened => Ok(None),
             Opened::MatchTaken(other) => {
                 let other = self.authority.request(&other.request).await.map_err(unreadable)?;
@@ -288,10 +329,25 @@ impl Gateway {
         }
     }
 
+    /// Gives back the slots of requests that wait for nobody any more, collected or not; whether
+    /// there were any.
+    async fn release_closed(&self, agent: &AgentId, slots: &[PendingSlot], now: Timestamp) -> Result<bool, Denial> {
+        let mut released = false;
+        for slot in slots {
+            let snapshot = self.authority.request_facts(&slot.request).await.map_err(unreadable)?;
+            if snapshot.is_some_and(|snapshot| snapshot.state(now).is_waiting()) {
+                continue;
+            }
+            self.authority.release_slots(agent, &slot.request).await.map_err(unreadable)?;
+            released = true;
+        }
+        Ok(released)
+    }
+
     /// Starts the execution that asks. Done again whenever a waiting call is repeated: the name is
     /// the request's, so an execution that runs stays the only one, and a start that failed before
     /// is made good.
-    async fn start_asking(&self, request: &UntrustedRequest) -> Result<(), Denial> {
+    async fn start_asking(&self, request: &UntrustedRequest) -> Result<Started, Denial> {
         let seconds = request.expires_at.since(request.created_at).as_secs().max(1);
         self.states.start(&request.request, seconds).await.map_err(|error| {
             tracing::error!(%error, request = %request.request, "nobody could be asked");

@@ -124,14 +124,11 @@ impl Gateway {
     ) -> Result<(SessionClaims, SessionCredentials), StsError> {
         let unavailable = |what: &str| StsError::new(StsCode::ServiceUnavailable, format!("{what}; try again"));
         let settings = self.bundle.settings();
-        let mut groups = identity.groups.clone();
-        groups.extend(settings.groups_of(&identity.agent));
-        let mut owners = identity.owners(settings);
-        owners.extend(settings.owners_of(&identity.agent));
         let login = Login {
             agent: identity.agent.clone(),
-            groups,
-            owners,
+            // What the bundle gives is looked up at every decision: taken away, it is gone at once.
+            groups: identity.groups.clone(),
+            owners: identity.owners(settings),
             target: target.name.clone(),
             unverified_task: words.task,
             unverified_reason: words.reason,

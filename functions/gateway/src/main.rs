@@ -29,7 +29,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     denial::Denial,
-    door::Payload,
+    door::{Incoming, Payload},
     gateway::Gateway,
     reply::{PayloadReply, Reply},
     voice::Voice,
@@ -66,8 +66,7 @@ async fn handle(gateway: &Gateway, event: &str, deadline: Timestamp) -> PayloadR
         Ok((incoming, payload)) => {
             let reply = caught(gateway.answer(&incoming, now())).await.unwrap_or_else(|| {
                 tracing::error!(request_id = %incoming.request_id, "a defect: the request made the gateway panic");
-                Voice::guessed(&incoming)
-                    .say(&Denial::Unavailable { what: "the gateway failed on this request" }, &incoming)
+                Voice::guessed(&incoming).say(&after_defect(&incoming), &incoming)
             });
             reply.into_payload(payload, incoming.method == "HEAD")
         }
@@ -77,6 +76,16 @@ async fn handle(gateway: &Gateway, event: &str, deadline: Timestamp) -> PayloadR
             Reply::json(400, &body).into_payload(Payload::V2, false)
         }
     }
+}
+
+/// What is told of a request that made the gateway panic: that nothing was sent, as long as that is
+/// true.
+fn after_defect(incoming: &Incoming) -> Denial {
+    if incoming.departed.is_marked() {
+        let reason = "the gateway failed after it had begun to send it".to_owned();
+        return Denial::OutcomeUnknown { request: None, reason };
+    }
+    Denial::Unavailable { what: "the gateway failed on this request" }
 }
 
 /// What `future` gives, or nothing if it panics. A defect must be a denial, not a bare 502.
@@ -90,4 +99,34 @@ async fn caught<T>(future: impl Future<Output = T>) -> Option<T> {
         }
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn incoming() -> Incoming {
+        let event = serde_json::json!({
+            "version": "2.0", "rawPath": "/", "requestContext": {"http": {"method": "POST"}, "requestId": "id-1"},
+        });
+        door::read(&event.to_string(), Timestamp::from_secs(1)).unwrap().0
+    }
+
+    #[tokio::test]
+    async fn nothing_was_sent_is_told_of_a_panic_only_while_it_is_true() {
+        let before = incoming();
+        let nothing: Option<()> = caught(async { panic!("before anything is sent") }).await;
+        assert!(nothing.is_none());
+        assert!(after_defect(&before).to_string().contains("nothing was sent"));
+        let after = incoming();
+        let nothing: Option<()> = caught(async {
+            after.departed.mark();
+            panic!("with the answer in hand")
+        })
+        .await;
+        assert!(nothing.is_none());
+        let told = after_defect(&after);
+        assert_eq!((told.status(), told.code("AccessDenied").as_str()), (400, "OutcomeUnknown"));
+        assert!(!told.to_string().contains("nothing was sent"), "{told}");
+    }
 }

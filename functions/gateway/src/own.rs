@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use countersign_domain::{AgentId, RequestId, Timestamp, request::RequestState};
+use countersign_identity::session::SessionClaims;
 use serde_json::json;
 
 use crate::{denial::Denial, door::Incoming, gateway::Gateway, login::bearer_token, reply::Reply};
@@ -11,6 +12,23 @@ use crate::{denial::Denial, door::Incoming, gateway::Gateway, login::bearer_toke
 const LONGEST_WAIT: u64 = 25;
 /// How often the state is looked at while waiting.
 const LOOK_EVERY: Duration = Duration::from_millis(700);
+
+/// Who asks about a request.
+enum Asking {
+    /// An agent by its OIDC token, without a session.
+    Token(AgentId),
+    /// A session.
+    Session(Box<SessionClaims>),
+}
+
+impl Asking {
+    fn agent(&self) -> &AgentId {
+        match self {
+            Asking::Token(agent) => agent,
+            Asking::Session(claims) => &claims.login.agent,
+        }
+    }
+}
 
 impl Gateway {
     /// Answers a path under `/_/`.
@@ -39,7 +57,7 @@ impl Gateway {
     /// The state of one of the caller's own requests, at once or when it changes. It never
     /// delivers: the answer of AWS is collected by repeating the call.
     async fn request_state(&self, incoming: &Incoming, id: &str, now: Timestamp) -> Result<Reply, Denial> {
-        let agent = self.agent_of(incoming, now).await?;
+        let asking = self.asking(incoming, now).await?;
         let wait = wait_seconds(&incoming.query)?;
         let Ok(id) = RequestId::new(id) else { return Ok(not_found()) };
         let until = now.plus(Duration::from_secs(wait));
@@ -47,13 +65,15 @@ impl Gateway {
             let at = countersign_aws::process::now();
             let snapshot = self.authority.request_facts(&id).await.map_err(crate::hold::unreadable)?;
             // Another agent's request looks exactly like none.
-            let Some(snapshot) = snapshot.filter(|snapshot| snapshot.request.agent == agent) else {
+            let Some(snapshot) = snapshot.filter(|snapshot| snapshot.request.agent == *asking.agent()) else {
                 return Ok(not_found());
             };
+            match &asking {
+                Asking::Token(agent) => self.require_agent_not_stopped(agent, &snapshot.request).await?,
+                Asking::Session(claims) => self.require_not_stopped(claims, at).await?,
+            }
             let state = snapshot.state(at);
-            let moving =
-                matches!(state, RequestState::Pending { .. } | RequestState::Approved | RequestState::Executing);
-            if !moving || at >= until {
+            if !state.is_waiting() || at >= until {
                 return Ok(state_reply(&snapshot, &state));
             }
             tokio::time::sleep(LOOK_EVERY).await;
@@ -61,16 +81,16 @@ impl Gateway {
     }
 
     /// Who asks: by a signature of the session, or by the OIDC token itself.
-    async fn agent_of(&self, incoming: &Incoming, now: Timestamp) -> Result<AgentId, Denial> {
+    async fn asking(&self, incoming: &Incoming, now: Timestamp) -> Result<Asking, Denial> {
         match bearer_token(incoming) {
             Some(unverified_token) => {
                 let identity = self.tokens.verify_agent(unverified_token, now).await;
-                identity.map(|identity| identity.agent).map_err(|error| Denial::Token(error.to_string()))
+                identity.map(|identity| Asking::Token(identity.agent)).map_err(|error| Denial::Token(error.to_string()))
             }
             None => {
                 let caller = self.authenticate(incoming, now).await?;
                 self.require_not_stopped(&caller.claims, now).await?;
-                Ok(caller.claims.login.agent)
+                Ok(Asking::Session(Box::new(caller.claims)))
             }
         }
     }

@@ -90,6 +90,7 @@ mod tests {
             domain_name: String::new(),
             deadline: countersign_domain::Timestamp::from_secs(0),
             request_id: "id".into(),
+            departed: crate::door::Departed::default(),
         }
     }
 

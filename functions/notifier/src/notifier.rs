@@ -1,38 +1,27 @@
 //! Asking and telling.
 
-use std::path::Path;
-
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use countersign_aws::{
-    Aws,
     authority::{Authority, AuthorityError, LinkItem, UntrustedRequest},
-    environment::{EnvironmentError, required},
+    environment::{BaseUrl, required},
     mail::{Letter, Mail},
     record::{RecordError, Recorder},
+    states::TaskToken,
     topics::Topics,
 };
 use countersign_domain::{
     Digest, PersonId, RequestId, Timestamp,
     event::{Event, Happening, Subject, WriterKind},
+    request::{Unasked, Verdict},
     settings::Person,
 };
-use countersign_policy::{Bundle, BundleError};
+use countersign_policy::Bundle;
+use countersign_startup::{StartError, Startup};
 
 use crate::{
     letters::{self, Text},
-    order::{Announced, Order, TaskToken},
+    order::{Announced, Order},
 };
-
-/// Why the notifier cannot start.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum StartError {
-    #[error(transparent)]
-    Environment(#[from] EnvironmentError),
-    #[error(transparent)]
-    Bundle(#[from] BundleError),
-    #[error("the system gives no randomness")]
-    Random,
-}
 
 /// Why an order was not carried out; the state machine tries again.
 #[derive(Debug, thiserror::Error)]
@@ -43,8 +32,12 @@ pub(crate) enum NotifyError {
     Record(#[from] RecordError),
     #[error("there is no request {0}")]
     NoRequest(RequestId),
-    #[error("nobody is in any of the groups that are asked for request {0}")]
+    #[error("nobody with an address is in any of the groups that are asked for request {0}")]
     Nobody(RequestId),
+    #[error("request {0} has expired before anybody could be asked")]
+    Expired(RequestId),
+    #[error("request {0} is denied")]
+    Denied(RequestId),
     #[error("no message about request {0} could be sent")]
     NotSent(RequestId),
     #[error("the system gives no randomness")]
@@ -59,10 +52,15 @@ impl NotifyError {
                 "TemporaryFailure"
             }
             NotifyError::NoRequest(_) => "NoRequest",
-            NotifyError::Nobody(_) => "NobodyToAsk",
+            NotifyError::Nobody(_) => NOBODY,
+            NotifyError::Expired(_) => "RequestExpired",
+            NotifyError::Denied(_) => "Denied",
         }
     }
 }
+
+/// The name of [`NotifyError::Nobody`], which comes back from the state machine.
+const NOBODY: &str = "NobodyToAsk";
 
 /// One function instance.
 pub(crate) struct Notifier {
@@ -71,27 +69,19 @@ pub(crate) struct Notifier {
     recorder: Recorder,
     mail: Mail,
     topics: Topics,
-    approvals_url: String,
+    approvals_url: BaseUrl,
 }
 
 impl Notifier {
     pub(crate) fn start() -> Result<Self, StartError> {
-        let aws = Aws::from_env()?;
-        let protected: Vec<String> =
-            required("COUNTERSIGN_PROTECTED_ARNS")?.split(',').map(|arn| arn.trim().to_owned()).collect();
-        let bundle =
-            Bundle::load(Path::new(&required("COUNTERSIGN_BUNDLE_DIR")?), |name| std::env::var(name).ok(), &protected)?;
+        let start = Startup::read()?;
         Ok(Self {
-            authority: aws.authority(required("COUNTERSIGN_AUTHORITY_TABLE")?),
-            recorder: aws.recorder(
-                required("COUNTERSIGN_RECORD_TABLE")?,
-                WriterKind::Notifier,
-                countersign_aws::process::random().ok_or(StartError::Random)?,
-            ),
-            mail: aws.mail(&bundle.settings().channels.email_from),
-            topics: aws.topics(),
-            approvals_url: required("COUNTERSIGN_APPROVALS_URL")?.trim_end_matches('/').to_owned(),
-            bundle,
+            authority: start.authority(),
+            recorder: start.recorder(WriterKind::Notifier),
+            mail: start.aws.mail(&start.bundle.settings().channels.email_from),
+            topics: start.aws.topics(),
+            approvals_url: BaseUrl::new(&required("COUNTERSIGN_APPROVALS_URL")?),
+            bundle: start.bundle,
         })
     }
 
@@ -99,6 +89,10 @@ impl Notifier {
     pub(crate) async fn carry_out(&self, order: Order, now: Timestamp) -> Result<(), NotifyError> {
         match order {
             Order::Ask { request_id, task_token } => self.ask(&request_id, &task_token, now).await,
+            Order::NotAsked { request_id, error } => {
+                let reason = if error == NOBODY { Unasked::NobodyToAsk } else { Unasked::NotReached };
+                Ok(self.authority.put_unasked(&request_id, reason, now).await?)
+            }
             Order::Announce { request_id, state } => self.announce(&request_id, state, now).await,
         }
     }
@@ -107,25 +101,37 @@ impl Notifier {
     /// by approvals from the frozen bytes.
     async fn ask(&self, id: &RequestId, token: &TaskToken, now: Timestamp) -> Result<(), NotifyError> {
         let request = self.authority.request(id).await?.ok_or_else(|| NotifyError::NoRequest(id.clone()))?;
-        self.authority.put_task_token(id, token.expose(), now).await?;
-        let persons = self.persons(&request);
+        if now >= request.expires_at {
+            return Err(NotifyError::Expired(id.clone()));
+        }
+        // A person whom an earlier try reached may have decided while the machine was not waiting.
+        if self.authority.decisions(id).await?.iter().any(|decision| decision.verdict == Verdict::Deny) {
+            return Err(NotifyError::Denied(id.clone()));
+        }
+        self.authority.put_task_token(id, token, now).await?;
+        let persons: Vec<_> =
+            self.persons(&request).into_iter().filter_map(|person| Some((person, person.emails.first()?))).collect();
         if persons.is_empty() {
             return Err(NotifyError::Nobody(id.clone()));
         }
         let mut asked = Vec::new();
-        for person in persons {
-            let Some(address) = person.emails.first() else { continue };
+        for (person, address) in persons {
             let link = self.new_link(&request, person).await?;
             if self.send(address, &letters::ask(&request, person, &link)).await {
                 asked.push(person.id.clone());
             }
         }
-        let told = self.tell_topic(&letters::announce_waiting(&request)).await;
-        self.record(&request, &asked, "email", now).await?;
-        if told {
-            self.record(&request, &[], "sns", now).await?;
+        // The topic reaches nobody who could decide without a link of their own: telling it alone
+        // is not asking, and would be done again with every try.
+        if asked.is_empty() {
+            return Err(NotifyError::NotSent(id.clone()));
         }
-        if asked.is_empty() && !told { Err(NotifyError::NotSent(id.clone())) } else { Ok(()) }
+        let told = self.tell_topic(&letters::announce_waiting(&request)).await;
+        self.note(&request, &asked, "email", now).await;
+        if told {
+            self.note(&request, &[], "sns", now).await;
+        }
+        Ok(())
     }
 
     /// The members of the groups that are asked, without the owners of the agent.
@@ -187,16 +193,13 @@ impl Notifier {
         }
     }
 
-    async fn record(
-        &self,
-        request: &UntrustedRequest,
-        persons: &[PersonId],
-        channel: &str,
-        now: Timestamp,
-    ) -> Result<(), NotifyError> {
+    /// Records who was asked. They have their letters: trying again because this is not on record
+    /// would write to them with every try.
+    async fn note(&self, request: &UntrustedRequest, persons: &[PersonId], channel: &str, now: Timestamp) {
         let happening = Happening::Asked { persons: persons.to_vec(), channel: channel.to_owned() };
-        self.recorder.append(request.request.as_str(), &self.event(request, happening, now)).await?;
-        Ok(())
+        if let Err(error) = self.recorder.append(request.request.as_str(), &self.event(request, happening, now)).await {
+            tracing::error!(%error, request = %request.request, ?persons, channel, "who was asked is not on record");
+        }
     }
 
     fn event(&self, request: &UntrustedRequest, happening: Happening, now: Timestamp) -> Event {

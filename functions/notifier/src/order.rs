@@ -1,7 +1,6 @@
 //! What the state machine asks of the notifier; see `statemachines/approval.asl.json`.
 
-use std::fmt;
-
+use countersign_aws::states::TaskToken;
 use countersign_domain::RequestId;
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +15,14 @@ pub(crate) enum Order {
         /// What wakes the machine.
         task_token: TaskToken,
     },
+    /// Note that asking was given up.
+    NotAsked {
+        /// About this request.
+        request_id: RequestId,
+        /// The name of the last error, as [`crate::notifier::NotifyError::name`] gives it or as
+        /// Lambda does.
+        error: String,
+    },
     /// Tell what became of it.
     Announce {
         /// Of this request.
@@ -23,24 +30,6 @@ pub(crate) enum Order {
         /// What.
         state: Announced,
     },
-}
-
-/// A task token. It is stored for approvals and shown to nobody.
-#[derive(Deserialize)]
-#[serde(transparent)]
-pub(crate) struct TaskToken(String);
-
-impl TaskToken {
-    /// For storing.
-    pub(crate) fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for TaskToken {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("TaskToken(…)")
-    }
 }
 
 /// What became of a request.
@@ -51,6 +40,8 @@ pub(crate) enum Announced {
     Denied,
     /// Nobody decided in time.
     Expired,
+    /// Nobody could be asked.
+    NotAsked,
     /// AWS answered.
     Answered,
     /// Nothing was sent.
@@ -65,6 +56,7 @@ impl Announced {
         match self {
             Announced::Denied => "was denied",
             Announced::Expired => "expired; nothing was sent",
+            Announced::NotAsked => "could not be asked about; nothing was sent",
             Announced::Answered => "was approved and has run",
             Announced::NotSent => "was not sent",
             Announced::Unknown => "may or may not have run: look at the account before anything is repeated",
@@ -76,6 +68,7 @@ impl Announced {
         match self {
             Announced::Denied => "denied",
             Announced::Expired => "expired",
+            Announced::NotAsked => "not-asked",
             Announced::Answered => "answered",
             Announced::NotSent => "not-sent",
             Announced::Unknown => "unknown",

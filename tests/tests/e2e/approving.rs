@@ -145,7 +145,6 @@ fn no_code_for_classes(stack: &Stack) -> Result<()> {
     let (request, _) = held(&mut agent, "sqs", "delete_queue", &json!({"QueueUrl": queue.get("QueueUrl")}))?;
     let mail = await_message(stack, "ben@example.com", |message| message.text.contains(&request))?;
     let link = link_in(stack, &mail)?;
-    ensure!(!fetch("GET", &link, &[], None)?.body.contains("/code"), "a code is offered for a destructive call");
     let asked = fetch("POST", &format!("{link}/code"), FORM, Some(""))?;
     ensure!(asked.status == 403, "a code was sent: {} {}", asked.status, asked.body);
     Ok(())

@@ -11,7 +11,7 @@ use serde_json::{Value as Json, json};
 
 use super::{
     Test,
-    stage::{TRUST, approve, as_function, await_state, fresh, held, must_be_refused, sent},
+    stage::{TRUST, approve, as_function, await_state, fresh, held, must_be_refused, sent, setting},
 };
 
 pub(crate) const TESTS: &[Test] = &[
@@ -20,15 +20,6 @@ pub(crate) const TESTS: &[Test] = &[
     ("items forged with the gateway's credentials change neither the page nor what runs", forged_items),
     ("a swapped frozen body is not opened", swapped_body),
 ];
-
-/// A variable of a function, as the stack resolved it.
-fn variable<'a>(stack: &'a Stack, name: &str) -> Result<&'a str> {
-    stack
-        .ready
-        .pointer(&format!("/settings/{name}"))
-        .and_then(Json::as_str)
-        .with_context(|| format!("no setting {name}"))
-}
 
 fn item(pk: &str, attributes: &[(&str, Json)]) -> Json {
     let mut item = json!({"pk": {"S": pk}, "sk": {"S": "-"}});
@@ -39,12 +30,12 @@ fn item(pk: &str, attributes: &[(&str, Json)]) -> Json {
 }
 
 fn gateway_role(stack: &Stack) -> Result<()> {
-    let table = variable(stack, "COUNTERSIGN_AUTHORITY_TABLE")?;
+    let table = setting(stack, "COUNTERSIGN_AUTHORITY_TABLE")?;
     let id = "r-aaaaaaaaaaaaaaaaaaaaaaaaaa";
     let gateway = |service: &str, operation: &str, parameters: Json| {
         as_function(stack, "gateway", service, operation, parameters)
     };
-    let approved = variable(stack, "COUNTERSIGN_TARGET_APPROVED_ROLE")?;
+    let approved = setting(stack, "COUNTERSIGN_TARGET_APPROVED_ROLE")?;
     must_be_refused(
         &gateway("sts", "assume_role", json!({"RoleArn": approved, "RoleSessionName": "steal"}))?,
         "the approved role",
@@ -60,7 +51,7 @@ fn gateway_role(stack: &Stack) -> Result<()> {
             "kms",
             "sign",
             json!({
-                "KeyId": variable(stack, "COUNTERSIGN_CERTIFICATE_KEY")?, "Message": {"base64": message},
+                "KeyId": setting(stack, "COUNTERSIGN_CERTIFICATE_KEY")?, "Message": {"base64": message},
                 "MessageType": "DIGEST", "SigningAlgorithm": "ECDSA_SHA_256",
             }),
         )?,
@@ -71,13 +62,13 @@ fn gateway_role(stack: &Stack) -> Result<()> {
             "kms",
             "decrypt",
             json!({
-                "KeyId": variable(stack, "COUNTERSIGN_FROZEN_KEY")?, "CiphertextBlob": {"base64": message},
+                "KeyId": setting(stack, "COUNTERSIGN_FROZEN_KEY")?, "CiphertextBlob": {"base64": message},
                 "EncryptionContext": {"request": id},
             }),
         )?,
         "decrypting frozen bodies",
     )?;
-    for prefix in ["DEC#", "CERT#", "TOK#", "LNK#", "CLAIM#", "OUT#", "SEEN#", "CODE#", "QUAR#"] {
+    for prefix in ["DEC#", "CERT#", "TOK#", "LNK#", "UNASKED#", "CLAIM#", "OUT#", "SEEN#", "CODE#", "QUAR#"] {
         let forged = item(&format!("{prefix}{id}"), &[]);
         must_be_refused(&gateway("dynamodb", "put_item", json!({"TableName": table, "Item": forged}))?, prefix)?;
         let transaction =
@@ -93,7 +84,7 @@ fn gateway_role(stack: &Stack) -> Result<()> {
         &gateway("dynamodb", "execute_statement", json!({"Statement": format!("SELECT * FROM \"{table}\"")}))?,
         "PartiQL",
     )?;
-    let record = variable(stack, "COUNTERSIGN_RECORD_TABLE")?;
+    let record = setting(stack, "COUNTERSIGN_RECORD_TABLE")?;
     let event = json!({"pk": {"S": "EX#x#y"}, "sk": {"N": "0"}});
     must_be_refused(
         &gateway("dynamodb", "put_item", json!({"TableName": record, "Item": event}))?,
@@ -108,7 +99,7 @@ fn gateway_role(stack: &Stack) -> Result<()> {
 }
 
 fn other_roles(stack: &Stack) -> Result<()> {
-    let table = variable(stack, "COUNTERSIGN_AUTHORITY_TABLE")?;
+    let table = setting(stack, "COUNTERSIGN_AUTHORITY_TABLE")?;
     for (function, prefixes) in [
         ("executor", ["DEC#", "CERT#", "REQ#", "SEEN#"]),
         ("notifier", ["DEC#", "CERT#", "CLAIM#", "OUT#"]),
@@ -122,14 +113,14 @@ fn other_roles(stack: &Stack) -> Result<()> {
         }
     }
     let sign = json!({
-        "KeyId": variable(stack, "COUNTERSIGN_CERTIFICATE_KEY")?, "Message": {"base64": STANDARD.encode([7_u8; 32])},
+        "KeyId": setting(stack, "COUNTERSIGN_CERTIFICATE_KEY")?, "Message": {"base64": STANDARD.encode([7_u8; 32])},
         "MessageType": "DIGEST", "SigningAlgorithm": "ECDSA_SHA_256",
     });
     must_be_refused(&as_function(stack, "executor", "kms", "sign", sign.clone())?, "the executor signing")?;
     must_be_refused(&as_function(stack, "notifier", "kms", "sign", sign)?, "the notifier signing")?;
     for function in ["approvals", "notifier"] {
         for role in ["COUNTERSIGN_TARGET_APPROVED_ROLE", "COUNTERSIGN_TARGET_AUTO_ROLE"] {
-            let order = json!({"RoleArn": variable(stack, role)?, "RoleSessionName": "steal"});
+            let order = json!({"RoleArn": setting(stack, role)?, "RoleSessionName": "steal"});
             must_be_refused(
                 &as_function(stack, function, "sts", "assume_role", order)?,
                 &format!("{function} assuming {role}"),
@@ -141,14 +132,14 @@ fn other_roles(stack: &Stack) -> Result<()> {
 
 /// The item of a request, read with the gateway's own role.
 fn request_item(stack: &Stack, request: &str) -> Result<Json> {
-    let table = variable(stack, "COUNTERSIGN_AUTHORITY_TABLE")?;
+    let table = setting(stack, "COUNTERSIGN_AUTHORITY_TABLE")?;
     let key = json!({"pk": {"S": format!("REQ#{request}")}, "sk": {"S": "-"}});
     let answer = as_function(stack, "gateway", "dynamodb", "get_item", json!({"TableName": table, "Key": key}))?;
     answer.pointer("/ok/Item").cloned().with_context(|| format!("no item: {answer}"))
 }
 
 fn put_as_gateway(stack: &Stack, item: &Json) -> Result<()> {
-    let table = variable(stack, "COUNTERSIGN_AUTHORITY_TABLE")?;
+    let table = setting(stack, "COUNTERSIGN_AUTHORITY_TABLE")?;
     let put = as_function(stack, "gateway", "dynamodb", "put_item", json!({"TableName": table, "Item": item}))?;
     ensure!(put.get("ok").is_some(), "the gateway cannot write its own items: {put}");
     Ok(())

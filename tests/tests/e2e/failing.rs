@@ -8,11 +8,14 @@ use countersign_tests::{
     approver::{Approver, fetch},
     stack::{Stack, eventually},
 };
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
 use super::{
     Test,
-    stage::{TRUST, approve, await_state, bucket as make_bucket, fault, fresh, held, mend, sent, state, upstream},
+    stage::{
+        TRUST, approve, await_state, bucket as make_bucket, fresh, held, kill, sent, state, under, upstream,
+        wait_until_held,
+    },
 };
 
 pub(crate) const TESTS: &[Test] = &[
@@ -25,13 +28,6 @@ pub(crate) const TESTS: &[Test] = &[
     ("a failing certificate key loses no approval", failing_key),
     ("an upstream that hangs up is told honestly", upstream_hangs_up),
 ];
-
-/// Runs `body` under faults, and mends them whatever happened.
-fn under(stack: &Stack, faults: &[Json], body: impl FnOnce() -> Result<()>) -> Result<()> {
-    let result = faults.iter().try_for_each(|one| fault(stack, one)).and_then(|()| body());
-    mend(stack)?;
-    result
-}
 
 fn denials(stack: &Stack) -> Result<()> {
     let bucket = fresh("agent-scratch");
@@ -90,28 +86,9 @@ fn denials(stack: &Stack) -> Result<()> {
     Ok(())
 }
 
-/// Waits until a call is held that holds all of `marks`.
-fn wait_until_held(stack: &Stack, marks: &[&str]) -> Result<()> {
-    eventually(&format!("a held call with {marks:?}"), Duration::from_secs(30), || {
-        let answer = fetch("GET", &stack.url("control", "/held"), &[], None)?;
-        let calls: Vec<Json> = serde_json::from_str(&answer.body)?;
-        let fits = |call: &Json| {
-            let text = call.to_string();
-            marks.iter().all(|mark| text.contains(mark))
-        };
-        Ok(calls.iter().any(fits).then_some(()))
-    })
-}
-
 /// Kills the executor, and waits until nobody waits for the held call any more.
 fn kill_executor(stack: &Stack) -> Result<()> {
-    let answer = fetch(
-        "POST",
-        &stack.url("control", "/kill"),
-        &[("content-type", "application/json")],
-        Some(r#"{"function":"executor"}"#),
-    )?;
-    ensure!(answer.status < 300, "not killed: {}", answer.body);
+    kill(stack, "executor")?;
     eventually("the end of the held call", Duration::from_secs(10), || {
         let held = fetch("GET", &stack.url("control", "/held"), &[], None)?;
         Ok((held.body.trim() == "[]").then_some(()))

@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 
 use super::{
     Test,
-    stage::{TRUST, approve, await_state, call_as, fresh, held, upstream},
+    stage::{TRUST, approve, await_state, call_as, fresh, held, operator_keys, setting, upstream},
 };
 
 pub(crate) const TESTS: &[Test] = &[
@@ -20,15 +20,15 @@ pub(crate) const TESTS: &[Test] = &[
 
 /// A stored event.
 #[derive(Debug)]
-struct Stored {
+pub(crate) struct Stored {
     sequence: u64,
-    event: Event,
+    pub event: Event,
 }
 
 /// Every event with `field` = `value`, from the emulator's own tables, each with its hash checked.
-fn events(stack: &Stack, field: &str, value: &str) -> Result<Vec<Stored>> {
-    let table = stack.ready.pointer("/settings/COUNTERSIGN_RECORD_TABLE").and_then(Json::as_str).context("no table")?;
-    let keys = [("AWS_ACCESS_KEY_ID", stack.get("account")), ("AWS_SECRET_ACCESS_KEY", "test")];
+pub(crate) fn events(stack: &Stack, field: &str, value: &str) -> Result<Vec<Stored>> {
+    let table = setting(stack, "COUNTERSIGN_RECORD_TABLE")?;
+    let keys = operator_keys(stack);
     let order = json!({"service": "dynamodb", "operation": "scan", "parameters": {"TableName": table}});
     let answer = call_as(stack.get("backing"), stack.get("region"), &keys, &order)?;
     let items = answer.pointer("/ok/Items").and_then(Json::as_array).with_context(|| format!("no items: {answer}"))?;

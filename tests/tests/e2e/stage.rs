@@ -101,6 +101,75 @@ pub(crate) fn mend(stack: &Stack) -> Result<()> {
     Ok(())
 }
 
+/// Runs `body` under faults, and mends them whatever happened.
+pub(crate) fn under(stack: &Stack, faults: &[Json], body: impl FnOnce() -> Result<()>) -> Result<()> {
+    let result = faults.iter().try_for_each(|one| fault(stack, one)).and_then(|()| body());
+    mend(stack)?;
+    result
+}
+
+/// Waits until a call is held that holds all of `marks`.
+pub(crate) fn wait_until_held(stack: &Stack, marks: &[&str]) -> Result<()> {
+    eventually(&format!("a held call with {marks:?}"), Duration::from_secs(30), || {
+        let answer = fetch("GET", &stack.url("control", "/held"), &[], None)?;
+        let calls: Vec<Json> = serde_json::from_str(&answer.body)?;
+        let fits = |call: &Json| {
+            let text = call.to_string();
+            marks.iter().all(|mark| text.contains(mark))
+        };
+        Ok(calls.iter().any(fits).then_some(()))
+    })
+}
+
+/// Ends every instance of a function; the next event starts another one.
+pub(crate) fn kill(stack: &Stack, function: &str) -> Result<()> {
+    let answer = fetch(
+        "POST",
+        &stack.url("control", "/kill"),
+        &[("content-type", "application/json")],
+        Some(&json!({"function": function}).to_string()),
+    )?;
+    ensure!(answer.status < 300, "{function} was not killed: {}", answer.body);
+    Ok(())
+}
+
+/// Runs `body` while one file of the bundle is `text`, as after a deployment of the bundle alone, and
+/// deploys the old one again whatever happened.
+pub(crate) fn under_bundle(
+    stack: &Stack,
+    file: &str,
+    text: impl FnOnce(&str) -> String,
+    body: impl FnOnce() -> Result<()>,
+) -> Result<()> {
+    let path = root().join(stack.get("state_dir")).join("bundle").join(file);
+    let before = std::fs::read_to_string(&path).ok();
+    std::fs::write(&path, text(before.as_deref().unwrap_or_default()))?;
+    let deployed = || FUNCTIONS.iter().try_for_each(|function| kill(stack, function));
+    let result = deployed().and_then(|()| body());
+    match before {
+        Some(text) => std::fs::write(&path, text)?,
+        None => std::fs::remove_file(&path)?,
+    }
+    deployed()?;
+    result
+}
+
+const FUNCTIONS: [&str; 4] = ["gateway", "notifier", "approvals", "executor"];
+
+/// The keys with which the account's operators reach the emulators themselves.
+pub(crate) fn operator_keys(stack: &Stack) -> [(&'static str, &str); 2] {
+    [("AWS_ACCESS_KEY_ID", stack.get("account")), ("AWS_SECRET_ACCESS_KEY", "test")]
+}
+
+/// A setting of the functions, as the stack resolved it.
+pub(crate) fn setting<'a>(stack: &'a Stack, name: &str) -> Result<&'a str> {
+    stack
+        .ready
+        .pointer(&format!("/settings/{name}"))
+        .and_then(Json::as_str)
+        .with_context(|| format!("no setting {name}"))
+}
+
 /// Approves a request signed in, without a browser.
 pub(crate) fn approve(stack: &Stack, person: &str, request: &str) -> Result<()> {
     decide(stack, person, request, "approve")

@@ -16,10 +16,18 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("countersign-identity", &["domain"]),
     ("countersign-masking", &["domain"]),
     ("countersign-aws", &["domain", "identity"]),
-    ("countersign-gateway", &["domain", "aws", "catalogue", "identity", "masking", "policy", "sigv4", "understanding"]),
-    ("countersign-notifier", &["domain", "aws", "policy"]),
-    ("countersign-approvals", &["domain", "aws", "identity", "masking", "policy", "understanding"]),
-    ("countersign-executor", &["domain", "aws", "masking", "policy", "understanding"]),
+    ("countersign-assessment", &["domain", "policy", "understanding"]),
+    ("countersign-startup", &["domain", "aws", "masking", "policy"]),
+    (
+        "countersign-gateway",
+        &["domain", "aws", "catalogue", "identity", "masking", "policy", "sigv4", "startup", "understanding"],
+    ),
+    ("countersign-notifier", &["domain", "aws", "policy", "startup"]),
+    (
+        "countersign-approvals",
+        &["domain", "assessment", "aws", "identity", "masking", "policy", "startup", "understanding"],
+    ),
+    ("countersign-executor", &["domain", "assessment", "aws", "masking", "policy", "startup", "understanding"]),
     // Never part of a function.
     ("countersign-catalogue-builder", &["domain", "catalogue"]),
     ("countersign-permissions-builder", &["domain", "permissions", "catalogue"]),

@@ -234,6 +234,38 @@ fn without_names(route: &str) -> String {
     path.split('/').map(|part| if part.starts_with('{') { "{}" } else { part }).collect::<Vec<_>>().join("/")
 }
 
+/// How many seconds a retrier of the state machine goes on for, on average: full jitter halves each pause.
+fn patience(retrier: &Json) -> f64 {
+    let number = |name: &str, otherwise: f64| retrier[name].as_f64().unwrap_or(otherwise);
+    let (mut pause, growth) = (number("IntervalSeconds", 1.0), number("BackoffRate", 2.0));
+    let (most, jitter) = (number("MaxDelaySeconds", 1e9), retrier["JitterStrategy"] == "FULL");
+    let attempts = retrier["MaxAttempts"].as_u64().unwrap_or(3);
+    let mut seconds = 0.0;
+    for _ in 0..attempts {
+        seconds += if jitter { pause / 2.0 } else { pause };
+        pause = (pause * growth).min(most);
+    }
+    seconds
+}
+
+#[test]
+fn asking_outlasts_an_outage_of_mail_and_ends_at_once_where_no_retry_helps() {
+    let machine: Json = serde_json::from_str(&read("statemachines/approval.asl.json")).expect("JSON");
+    let ask = &machine["States"]["Ask"];
+    let retry = ask["Retry"].as_array().expect("retriers");
+    let [answers, others] = retry.as_slice() else { panic!("two retriers are expected: {retry:?}") };
+    assert_eq!(answers["MaxAttempts"], 0);
+    for name in ["Denied", "States.Timeout", "RequestExpired", "NobodyToAsk", "NoRequest"] {
+        assert!(strings(&answers["ErrorEquals"]).contains(&name), "{name} is retried");
+    }
+    assert!(patience(others) > 12.0 * 3600.0, "asking is given up after {} s", patience(others));
+    // Four events for each attempt, of the 25,000 that an execution has (Step Functions quotas).
+    assert!(others["MaxAttempts"].as_u64().expect("a number") * 4 < 20_000);
+    let given_up = ask["Catch"].as_array().and_then(|all| all.last()).expect("a catcher");
+    assert_eq!(given_up["Next"], "NotAsked");
+    assert_eq!(machine["States"]["NotAsked"]["Parameters"]["Payload"]["action"], "not-asked");
+}
+
 #[test]
 fn target_roles_are_trusted_to_one_principal_that_names_the_agent() {
     let template = template("infra/target-account.yaml");

@@ -12,7 +12,7 @@ use super::{
     item::{Attributes, ItemReader, ItemWriter, Key, number_value, time_value},
     notifier::TOKEN,
 };
-use crate::ServiceError;
+use crate::{ServiceError, states::TaskToken};
 
 const CODE: &str = "CODE#";
 const USED: &str = "USED#";
@@ -28,13 +28,13 @@ pub enum CodeStored {
 }
 
 impl Authority {
-    /// The token that wakes the state machine. Keep it out of logs.
+    /// The token that wakes the state machine.
     ///
     /// # Errors
     /// [`AuthorityError`] when the table does not answer or the item is malformed.
-    pub async fn task_token(&self, request: &RequestId) -> Result<Option<String>, AuthorityError> {
+    pub async fn task_token(&self, request: &RequestId) -> Result<Option<TaskToken>, AuthorityError> {
         let item = self.get(&Key::single(TOKEN, request.as_str())).await?;
-        item.map(|item| ItemReader(&item).text("task_token").map(str::to_owned))
+        item.map(|item| ItemReader(&item).text("task_token").map(TaskToken::new))
             .transpose()
             .map_err(|bad| AuthorityError::malformed(TOKEN, bad))
     }
@@ -124,7 +124,7 @@ impl Authority {
             .update(
                 &Key::of(CODE, request.as_str(), person.as_str()),
                 "SET code_hash = :hash, attempts_left = :attempts, expires_at = :expires, #ttl = :ttl ADD sent :one",
-                "attribute_not_exists(pk) OR sent < :most",
+                "attribute_not_exists(sent) OR sent < :most",
                 values,
                 &[("#ttl", "ttl")],
             )
@@ -185,6 +185,35 @@ impl Authority {
                 "code_hash = :hash AND expires_at > :zero",
                 values,
                 &[],
+            )
+            .await?;
+        Ok(updated.is_some())
+    }
+
+    /// Counts a refused attempt of `person` to decide; whether it is among the first `most`.
+    ///
+    /// # Errors
+    /// [`AuthorityError`] when the table does not answer.
+    pub async fn count_refusal(
+        &self,
+        request: &RequestId,
+        person: &PersonId,
+        most: u64,
+        now: Timestamp,
+    ) -> Result<bool, AuthorityError> {
+        let values: Attributes = [
+            (":one".to_owned(), number_value(1)),
+            (":most".to_owned(), number_value(most)),
+            (":ttl".to_owned(), number_value(now.plus(RETENTION).as_secs())),
+        ]
+        .into();
+        let updated = self
+            .update(
+                &Key::of(CODE, request.as_str(), person.as_str()),
+                "SET #ttl = if_not_exists(#ttl, :ttl) ADD refused :one",
+                "attribute_not_exists(refused) OR refused < :most",
+                values,
+                &[("#ttl", "ttl")],
             )
             .await?;
         Ok(updated.is_some())

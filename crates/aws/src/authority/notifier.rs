@@ -1,11 +1,13 @@
-//! What the notifier's role may write: task tokens and links.
+//! What the notifier's role may write: task tokens, links, and that nobody could be asked.
 
-use countersign_domain::{Digest, RequestId, Timestamp};
+use countersign_domain::{Digest, RequestId, Timestamp, request::Unasked};
 
 use super::{
     Authority, AuthorityError, LinkItem, RETENTION,
     item::{ItemWriter, Key},
+    types::UnaskedItem,
 };
+use crate::states::TaskToken;
 
 pub(super) const TOKEN: &str = "TOK#";
 
@@ -18,14 +20,32 @@ impl Authority {
     pub async fn put_task_token(
         &self,
         request: &RequestId,
-        task_token: &str,
+        token: &TaskToken,
         now: Timestamp,
     ) -> Result<(), AuthorityError> {
         let item = ItemWriter::new(&Key::single(TOKEN, request.as_str()))
-            .text("task_token", task_token)
+            .text("task_token", token.expose())
             .ttl(now.plus(RETENTION))
             .build();
         Ok(self.put(item).await?)
+    }
+
+    /// Notes, once, that nobody could be asked: the request is over, and the call may be asked for
+    /// again.
+    ///
+    /// # Errors
+    /// [`AuthorityError`] when the table does not answer.
+    pub async fn put_unasked(
+        &self,
+        request: &RequestId,
+        reason: Unasked,
+        now: Timestamp,
+    ) -> Result<(), AuthorityError> {
+        let key = Key::single(UnaskedItem::PREFIX, request.as_str());
+        let item =
+            ItemWriter::new(&key).text("reason", reason.as_str()).time("at", now).ttl(now.plus(RETENTION)).build();
+        // What stands is as good: both say that nothing will run.
+        self.put_once_or_existing(item, &key).await.map(|_| ())
     }
 
     /// Keeps what a link stands for, under the hash of its secret.

@@ -23,12 +23,6 @@ impl QuarantineScopes {
         Self(scopes.iter().map(|scope| Key::single(PREFIX, scope)).collect())
     }
 
-    /// Of a login, before there is a session.
-    pub fn of_login(agent: &AgentId, target: &TargetName) -> Self {
-        let scopes = ["all".to_owned(), format!("agent#{agent}"), format!("target#{target}")];
-        Self(scopes.iter().map(|scope| Key::single(PREFIX, scope)).collect())
-    }
-
     /// Nowhere: for a claim that is put in order to refuse.
     pub fn none() -> Self {
         Self(Vec::new())

@@ -9,6 +9,7 @@ use countersign_domain::{
 use super::{
     Authority, AuthorityError, DecisionItem, OutcomeSummary, SignedCertificate, UntrustedRequest,
     item::{Attributes, BadAttribute, ItemReader, Key},
+    types::UnaskedItem,
 };
 
 /// Everything that is known of a request at one moment.
@@ -86,7 +87,8 @@ impl Authority {
     /// # Errors
     /// [`AuthorityError`] when the table does not answer or an item is malformed.
     pub async fn request_facts(&self, request: &RequestId) -> Result<Option<RequestSnapshot>, AuthorityError> {
-        let keys = ["REQ#", "CERT#", "CLAIM#", "OUT#", "DLV#"].map(|prefix| Key::single(prefix, request.as_str()));
+        let keys = ["REQ#", "CERT#", "CLAIM#", "OUT#", "DLV#", UnaskedItem::PREFIX]
+            .map(|prefix| Key::single(prefix, request.as_str()));
         // An item that appears between the two reads only makes the snapshot a moment older: facts
         // are never taken back.
         let (items, decisions) = tokio::try_join!(self.get_all(&keys), self.decisions(request))?;
@@ -103,6 +105,7 @@ impl Authority {
             expires_at: stored.expires_at,
             denied: denied.map(|decision| (decision.person.clone(), decision.reason.clone())),
             approvals: decisions.iter().filter(|decision| decision.verdict == Verdict::Approve).count(),
+            unasked: with(UnaskedItem::PREFIX).map(UnaskedItem::read).transpose()?,
             certified_until: with("CERT#").map(certified_until).transpose()?,
             claimed: with("CLAIM#").is_some(),
             outcome: outcome.as_ref().map(|outcome| outcome.kind),

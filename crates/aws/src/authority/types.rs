@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use countersign_domain::{
     AgentId, Digest, GroupName, PersonId, RequestId, SessionId, TargetName, Timestamp,
     certificate::Proof,
-    request::{OutcomeKind, Verdict},
+    request::{OutcomeKind, Unasked, Verdict},
 };
 
 use super::{
@@ -289,6 +289,18 @@ impl OutcomeSummary {
             })
         };
         parse().map_err(|bad| AuthorityError::malformed(Self::PREFIX, bad))
+    }
+}
+
+/// An `UNASKED#` item: the notifier's word that it has given up asking.
+pub(super) struct UnaskedItem;
+
+impl UnaskedItem {
+    pub(super) const PREFIX: &'static str = "UNASKED#";
+
+    pub(super) fn read(item: &Attributes) -> Result<Unasked, AuthorityError> {
+        let named = |text: &str| Unasked::ALL.into_iter().find(|reason| reason.as_str() == text).ok_or(());
+        ItemReader(item).parsed("reason", named).map_err(|bad| AuthorityError::malformed(Self::PREFIX, bad))
     }
 }
 

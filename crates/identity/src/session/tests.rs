@@ -57,17 +57,32 @@ fn the_same_login_gives_the_same_session() {
 }
 
 #[test]
-fn another_token_target_or_word_gives_another_session() {
+fn whatever_is_done_with_one_token_is_one_session() {
+    // A stop of the session holds then, whatever the agent calls itself next.
     let sealer = sealer();
     let (first, credentials) = sealer.issue_session(login(), NOW, HOUR).unwrap();
-    let changes: [fn(&mut Login); 6] = [
-        |login| login.token_hash = Digest::of(b"another"),
-        |login| login.agent = AgentId::new("another").unwrap(),
+    let changes: [fn(&mut Login); 4] = [
         |login| login.target = TargetName::new("test").unwrap(),
         |login| login.unverified_task.push('x'),
         |login| login.unverified_reason = Some(String::new()),
         |login| login.unverified_ticket = None,
     ];
+    for change in changes {
+        let mut other = login();
+        change(&mut other);
+        let (other, other_credentials) = sealer.issue_session(other, NOW, HOUR).unwrap();
+        assert_eq!(other.session, first.session);
+        let opened = sealer.open_session(&credentials.access_key_id, &other_credentials.session_token, NOW).unwrap().0;
+        assert_eq!(opened.login, other.login, "the words and the target are those of each token");
+    }
+}
+
+#[test]
+fn another_token_or_agent_gives_another_session() {
+    let sealer = sealer();
+    let (first, credentials) = sealer.issue_session(login(), NOW, HOUR).unwrap();
+    let changes: [fn(&mut Login); 2] =
+        [|login| login.token_hash = Digest::of(b"another"), |login| login.agent = AgentId::new("another").unwrap()];
     for change in changes {
         let mut other = login();
         change(&mut other);

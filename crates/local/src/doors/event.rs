@@ -82,7 +82,7 @@ impl Event<'_> {
 
     fn context(&self) -> Value {
         let domain = match self.config.kind {
-            DoorKind::HttpApi => self.host().rsplit_once(':').map_or(self.host(), |(name, _)| name),
+            DoorKind::HttpApi => own_name(self.host()),
             // By this form of name functions tell that the path is as it was sent.
             DoorKind::FunctionUrl => "local.lambda-url.eu-central-1.on.aws",
         };
@@ -166,6 +166,13 @@ fn is_text(content_type: &str) -> bool {
     let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     essence.starts_with("text/")
         || matches!(essence.as_str(), "application/json" | "application/xml" | "application/javascript")
+}
+
+/// The name that the door answers on, of a `Host` header: without its port. Whatever is below
+/// `localhost` is that door's, as with a custom domain that has a wildcard beside it.
+fn own_name(host: &str) -> &str {
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    if name.ends_with(".localhost") { "localhost" } else { name }
 }
 
 #[cfg(test)]

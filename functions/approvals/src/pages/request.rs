@@ -67,6 +67,8 @@ pub(crate) struct RequestView {
     pub frozen_digest: String,
     pub min_review_seconds: u64,
     pub confirm: Option<String>,
+    /// Why the person who looks can only deny it, if so.
+    pub denial_only: Option<String>,
     pub approve_by: ApproveBy,
 }
 
@@ -159,15 +161,19 @@ fn fields(view: &RequestView) -> Markup {
         input type="hidden" name="frozen_digest" value=(view.frozen_digest);
         label for="reason" { "Your reason (kept on record; the agent reads it when you deny)" }
         textarea #reason name="reason" rows="3" maxlength="1000" required {}
-        @if let Some(name) = &view.confirm {
+        @if let Some(why) = &view.denial_only {
+            p.hint #denial-only { "You can deny it, but not approve it: " (why) "." }
+        } @else if let Some(name) = &view.confirm {
             label for="confirm" { "To approve, type the resource: " code #confirm-name { (name) } }
             input #confirm type="text" name="confirm" autocomplete="off";
         }
-        @if view.min_review_seconds > 0 {
+        @if view.denial_only.is_none() && view.min_review_seconds > 0 {
             p.hint { "An approval counts from " (view.min_review_seconds) " seconds after you first saw this page." }
         }
         div.actions {
-            button.go #approve type="submit" name="verdict" value="approve" { "Approve this call" }
+            @if view.denial_only.is_none() {
+                button.go #approve type="submit" name="verdict" value="approve" { "Approve this call" }
+            }
             button.stop #deny type="submit" name="verdict" value="deny" { "Deny" }
         }
     }

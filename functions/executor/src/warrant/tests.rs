@@ -64,7 +64,8 @@ impl Case {
 
     fn check_at(&self, now: Timestamp) -> Result<Obligations, Uncovered> {
         let Self { request, statement, frozen, digest, call, decision, decisions, seen, settings } = self;
-        check(&Evidence { request, statement, frozen, digest, call, decision, decisions, seen, settings }, now)
+        let owners = &approval::owners(settings, &frozen.caller.agent, &frozen.caller.owners);
+        check(&Evidence { request, statement, frozen, digest, call, decision, owners, decisions, seen, settings }, now)
     }
 
     fn check(&self) -> Result<Obligations, Uncovered> {
