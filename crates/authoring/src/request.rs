@@ -135,6 +135,7 @@ pub fn call_of(
         signing_region: region,
         host_prefix: "",
         from_chunked: false,
+        body_is_signed: true,
     };
     let call = understand(&request, target).map_err(CallError::Refused)?;
     if (call.service.as_str(), call.operation.as_str()) != (service, operation) {
@@ -167,6 +168,7 @@ pub fn understand_raw(raw: &RawRequest, region: &str, target: &Target) -> Result
         signing_region: region,
         host_prefix: &raw.host_prefix,
         from_chunked: false,
+        body_is_signed: true,
     };
     understand(&request, target).map_err(CallError::Refused)
 }

@@ -2,29 +2,39 @@
 
 Every operation of every service, with minimal, full and hostile parameters, in every protocol
 that the service offers, and for S3 in both address styles. Nothing is sent: the request is taken
-in `before-send`. Each line holds the request as a gateway would see it (a client with a custom
-endpoint) and what is expected: service, operation, parameters as given to the serializer, and the
-host and credential scope that the same call has without a custom endpoint.
+in `before-send`. Each line holds the request, signed, with every byte as a gateway would get it (a
+client with a custom endpoint), and what is expected: service, operation, parameters as given to
+the serializer, and the host and credential scope that the same call has without a custom endpoint.
 
-usage: python3 generate.py [--services a,b] [--seed N --sample PERCENT] > requests.jsonl
-The figures of what could not be driven, and why, go to standard error.
+The clock stands still and identifiers are counted, so the same botocore writes the same lines.
+
+usage: python3 generate.py [--services a,b] [--seed N --sample PERCENT] [--jobs N] > requests.jsonl
+Progress, and the figures of what could not be driven and why, go to standard error.
 """
 
 import argparse
 import base64
 import collections
 import datetime
+import hashlib
+import itertools
 import json
+import multiprocessing
+import os
 import random
 import re
 import sys
+import uuid
 import warnings
+from urllib.parse import parse_qsl
 
 import botocore
+import botocore.auth
 import botocore.httpchecksum
 import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
+from botocore.tokens import FrozenAuthToken
 
 warnings.filterwarnings("ignore")
 
@@ -34,7 +44,27 @@ ACCOUNT = "123456789012"
 PROTOCOL_NAMES = {"smithy-rpc-v2-cbor": "rpc-v2-cbor"}
 WHOLE = datetime.datetime(2026, 3, 4, 5, 6, 7, tzinfo=datetime.timezone.utc)
 FRACTION = WHOLE.replace(microsecond=250000)
-HOSTILE = ["a/b", "a b+c", "zürich", "%2F%41", "..x", "a?b#c", "x;y=z&w", 'q"uo\'te', "tail/", "a:b@c,d"]
+# What the gateway is given as the agent's key; the checker knows the secret.
+KEY_ID, SECRET, TOKEN = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "cs1.session/token+of=the=oracle=="
+KINDS = ("minimal", "full", "hostile")
+BLOB = b"\x00\xffblob"
+# For labels of paths.
+HOSTILE = ["a/b", "a b+c", "zürich", "%2F%41", "..x", "a?b#c", "x;y=z&w", 'q"uo\'te', "tail/", "a:b@c,d", "a//b", "~(*)!"]
+# For the query.
+HOSTILE_QUERY = ["a&b=c", "a+b %2B", "Action=DeleteTable", "ü?#/", "", "=;,"]
+# For headers: what may be in one, and reads like several or like something else.
+HOSTILE_HEADERS = ["a, b", "x=y; q=\"z\"", "two  spaces", "a:b/c@d", "%0d%0aX-Amz-Target: x"]
+# For bodies: what means something in some format.
+HOSTILE_TEXT = [
+    '{"__type":"x"}',
+    "</Value><Value>&amp;&#x41;]]>",
+    "a&Action=DeleteTable&b=%26+",
+    "\\u0041\\\"\t\r\n",
+    "\u2028\u202e\u200b\ufeff",
+    "  edges  ",
+    "",
+    "\U0001f468\u200d\U0001f469\u0301",
+]
 # Services that share operations and not the host: only the ARN tells which.
 ARNS = {
     "bedrock": ("bedrock", "guardrail/abc"),
@@ -53,6 +83,20 @@ ARNS = {
     "kinesis": ("kinesis", "stream/Some-Name"),
     "lex-models": ("lex", "bot:Name:1"),
     "lexv2-models": ("lex", "bot/ABC"),
+}
+# Kinesis tells hosts by the type of the resource.
+KINESIS_ARNS = {
+    "ChannelARN": ["channel/Some-Name"],
+    "ConsumerARN": ["stream/Some-Name/consumer/some:1"],
+    "QueueARN": ["queue/0123456789abcdef"],
+    "ResourceARN": ["stream/Some-Name", "queue/0123456789abcdef", "channel/Some-Name"],
+}
+# Members whose text botocore itself reads or that become part of a host.
+PLAIN = {"Bucket", "CopySource", "QueueUrl"}
+# Members that the clients' own endpoint rules want in a form.
+FORMS = {
+    "OutpostId": "op-01ac5d28a6a232904",
+    "PredictEndpoint": f"https://realtime.machinelearning.{REGION}.amazonaws.com",
 }
 # Set while clients are made: which protocol the service model should claim to speak.
 forced_protocol = None
@@ -101,7 +145,7 @@ class Values:
             "float": 1.5,
             "double": 0.1,
             "boolean": True,
-            "blob": b"\x00\xffblob" + b"x" * int(low),
+            "blob": BLOB + b"x" * int(low),
         }[shape.type_name]
 
     def of_structure(self, shape, name, stack):
@@ -124,6 +168,8 @@ class Values:
                 given[member] = {"k": ["v", 1], "é": None}
             elif member == "ContentLength" or member == "ContentMD5":
                 continue
+            elif self.service in ("events", "sesv2") and member == "EndpointId":
+                continue  # Needs SigV4a, and with it a native extension of botocore.
             elif self.service == "s3" and member.startswith("Checksum") and member not in ("ChecksumAlgorithm", "ChecksumMode", "ChecksumType"):
                 continue
             else:
@@ -145,6 +191,11 @@ class Values:
             return {key: "header value-1" for key in keys}
         return {key: self.of(shape.value, name, stack) for key in keys}
 
+    def hostile(self, texts, low):
+        self.turn += 1
+        text = texts[self.turn % len(texts)]
+        return text + "p" * max(0, low - len(text))
+
     def of_string(self, shape, name, location, host_label):
         low = int(shape.metadata.get("min", 0))
         if name == "ChecksumAlgorithm":
@@ -162,16 +213,28 @@ class Values:
             return "src-bucket/src key"
         if name in ("SSECustomerKey", "CopySourceSSECustomerKey"):
             return "k" * 32
-        if self.kind == "hostile" and location == "uri":
-            self.turn += 1
-            text = HOSTILE[self.turn % len(HOSTILE)]
-            return text + "p" * max(0, low - len(text))
-        if re.search(r"(Arn|ARN|arn)$", name) and low < 60:
-            if self.service == "kinesis" and name == "QueueARN":
-                return f"arn:aws:kinesis:{REGION}:{ACCOUNT}:queue/Some-Name"
+        is_arn = re.search(r"(Arn|ARN|arn)$", name) and low < 60
+        if self.kind == "hostile" and location == "uri" and not is_arn:
+            return self.hostile(HOSTILE, low)
+        if name in FORMS:
+            return FORMS[name]
+        if name == "KvsARN":
+            return f"arn:aws:cloudfront::{ACCOUNT}:key-value-store/01234567-89ab-cdef-0123-456789abcdef"
+        if name == "assetSHA256":
+            # It goes where the hash of the body goes.
+            return hashlib.sha256(BLOB).hexdigest()
+        if is_arn:
             namespace, resource = ARNS.get(self.service, (self.service, "thing/Some-Name"))
-            text = f"arn:aws:{namespace}:{REGION}:{ACCOUNT}:{resource}"
-            return text
+            if self.service == "kinesis" and name in KINESIS_ARNS:
+                resource = KINESIS_ARNS[name][KINDS.index(self.kind) % len(KINESIS_ARNS[name])]
+            if self.kind == "hostile" and location == "uri":
+                resource = f"{resource}/{self.hostile(HOSTILE, 0)}"
+            return f"arn:aws:{namespace}:{REGION}:{ACCOUNT}:{resource}"
+        if self.service == "kinesis" and name == "StreamId" and self.kind == "full":
+            return "abcdefghij0123456789-xyz"
+        if self.kind == "hostile" and name not in PLAIN:
+            texts = {"header": HOSTILE_HEADERS, "headers": HOSTILE_HEADERS, "querystring": HOSTILE_QUERY}
+            return self.hostile(texts.get(location, HOSTILE_TEXT), low)
         if location in ("header", "headers"):
             return "header value-1" + "p" * max(0, low - 14)
         base = "some-text" if self.kind == "minimal" else "some <text> & \"more\" 'é' ~+/=\n\U0001f600"
@@ -223,31 +286,28 @@ def tagged(value, shape=None, stream=False):
     return ["r", entries]
 
 
-def unchunk(body):
-    """The content and the trailers of an aws-chunked body."""
-    content, trailers, at = b"", [], 0
-    while True:
-        end = body.index(b"\r\n", at)
-        size = int(body[at:end].split(b";")[0], 16)
-        at = end + 2
-        if size == 0:
-            break
-        content += body[at : at + size]
-        at += size + 2
-    for line in body[at:].split(b"\r\n"):
-        if line:
-            name, _, value = line.partition(b":")
-            trailers.append([name.decode().lower(), value.decode().strip()])
-    return content, trailers
+def trailers(request):
+    """The trailers behind an aws-chunked body."""
+    if not dict(request["headers"]).get("x-amz-content-sha256", "").startswith("STREAMING-"):
+        return []
+    last = base64.b64decode(request["body"]).rsplit(b"0\r\n", 1)[1].decode()
+    return [tuple(line.split(":", 1)) for line in last.split("\r\n") if line]
+
+
+def as_read(value):
+    """Where the client does not escape carriage returns, XML makes line feeds of them (XML 1.0, section 2.11)."""
+    if isinstance(value, list):
+        return [as_read(item) for item in value]
+    return value.replace("\r\n", "\n") if isinstance(value, str) else value
 
 
 def wire(request):
-    """A captured request as a gateway sees it."""
+    """A captured request as it leaves the client."""
     rest = request.url.split("://", 1)[1]
     cut = min((i for i in (rest.find("/"), rest.find("?")) if i >= 0), default=len(rest))
     host, rest = rest[:cut], rest[cut:]
     path, _, query = rest.partition("?")
-    headers = []
+    headers = [["host", host]]
     for name, value in request.headers.items():
         value = value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else str(value)
         headers.append([name.lower(), value])
@@ -258,11 +318,6 @@ def wire(request):
         body = body.encode()
     elif hasattr(body, "read"):
         body = body.read()
-    chunked = any(name == "x-amz-content-sha256" and value.startswith("STREAMING-") for name, value in headers)
-    chunked = chunked or any(name == "content-encoding" and "aws-chunked" in value for name, value in headers)
-    if chunked:
-        body, trailers = unchunk(body)
-        headers += trailers
     authorization = dict(headers).get("authorization", "")
     scope = re.search(r"Credential=[^/]+/\d+/([^/]+)/([^/]+)/aws4_request", authorization)
     return {
@@ -272,7 +327,6 @@ def wire(request):
         "query": query,
         "headers": headers,
         "body": base64.b64encode(bytes(body)).decode(),
-        "chunked": chunked,
         "scope": [scope.group(2), scope.group(1)] if scope else None,
     }
 
@@ -291,8 +345,9 @@ class Driver:
             service,
             region_name=REGION,
             endpoint_url=endpoint,
-            aws_access_key_id="AKIDEXAMPLE",
-            aws_secret_access_key="secret",
+            aws_access_key_id=KEY_ID,
+            aws_secret_access_key=SECRET,
+            aws_session_token=TOKEN,
             aws_account_id=None,
             config=Config(**settings),
         )
@@ -329,7 +384,7 @@ class Driver:
                     self.skipped[f"{service}: client: {type(error).__name__}"] += 1
                     continue
                 for operation in near.meta.service_model.operation_names:
-                    for number, kind in enumerate(("minimal", "full", "hostile")):
+                    for number, kind in enumerate(KINDS):
                         if sample(service, operation, kind, protocol):
                             yield from self.one(service, operation, kind, protocol, style, number, near, seen, far)
         forced_protocol = None
@@ -338,8 +393,8 @@ class Driver:
         model = near.meta.service_model.operation_model(operation)
         shape = model.input_shape
         parameters = Values(kind, service, number).of(shape, "") if shape else {}
-        if kind == "hostile" and not any(m.serialization.get("location") == "uri" for m in (shape.members.values() if shape else ())):
-            return
+        global identifiers
+        identifiers = itertools.count(1)
         try:
             request = wire(self.call(near, operation, dict(parameters)))
             given = seen["parameters"]
@@ -347,7 +402,7 @@ class Driver:
         except Exception as error:  # What cannot be driven is counted by its reason.
             self.skipped[f"{type(error).__name__}: {service} {operation} {' '.join(str(error).split())[:160]}"] += 1
             return
-        given = dict(given)
+        given, body = dict(given), base64.b64decode(request["body"])
         for name, value in request["headers"]:
             # The client adds checksums and `Accept` after the parameters are serialized.
             for member, target in shape.members.items() if shape else ():
@@ -355,16 +410,25 @@ class Driver:
                     if name != "content-encoding" and target.type_name in ("string", "character"):
                         given.setdefault(member, value)
         if service == "ec2" and operation == "CopySnapshot":
-            given["DestinationRegion"] = REGION  # The client's own addition.
+            # The client's own addition, where it was given none.
+            given["DestinationRegion"] = parameters.get("DestinationRegion", REGION)
+            given["PresignedUrl"] = dict(parse_qsl(body.decode(), keep_blank_values=True))["PresignedUrl"]
         if service == "s3" and "Expires" in given:
             # Text in AWS's own model.
             given["Expires"] = dict(request["headers"])[shape.members["Expires"].serialization["name"].lower()]
+        for name, value in trailers(request):
+            for member, target in shape.members.items():
+                if target.serialization.get("name", "").lower() == name:
+                    given.setdefault(member, value)
         # Only botocore knows this member: it makes a presigned URL of it.
-        given.pop("SourceRegion", None) if b"SourceRegion" not in base64.b64decode(request["body"]) else None
+        given.pop("SourceRegion", None) if b"SourceRegion" not in body else None
+        read = tagged(given, shape)
         host = request.pop("host")
         prefix = host.removesuffix(GATEWAY)
+        scope = request.pop("scope")
         yield {
             **request,
+            "scope": scope,
             # A few rule sets take no custom endpoint: then there is no prefix of ours.
             "host_prefix": prefix.removesuffix(".") if host.endswith(GATEWAY) else "",
             "expect": {
@@ -373,7 +437,7 @@ class Driver:
                 "protocol": PROTOCOL_NAMES.get(protocol, protocol),
                 "kind": kind,
                 "style": style,
-                "parameters": tagged(given, shape),
+                "parameters": as_read(read) if body.startswith(b"<") and b"\r" in body else read,
                 "host": expected["host"],
                 "scope": expected["scope"],
                 "path": expected["path"],
@@ -381,12 +445,17 @@ class Driver:
         }
 
 
-def main():
-    arguments = argparse.ArgumentParser()
-    arguments.add_argument("--services")
-    arguments.add_argument("--seed", type=int, default=1)
-    arguments.add_argument("--sample", type=float, default=100.0)
-    options = arguments.parse_args()
+identifiers = itertools.count(1)
+
+
+def stop_the_clock():
+    """The same request gets the same signature and the same idempotency token each time."""
+    botocore.auth.get_current_datetime = lambda remove_tzinfo=True: WHOLE.replace(tzinfo=None) if remove_tzinfo else WHOLE
+    uuid.uuid4 = lambda: uuid.UUID(int=(4 << 76) | (2 << 62) | next(identifiers))
+
+
+def open_session():
+    stop_the_clock()
     session = botocore.session.Session()
     loader = session.get_component("data_loader")
     inner = loader.load_service_model
@@ -399,18 +468,52 @@ def main():
         return data
 
     loader.load_service_model = load
-    driver = Driver(session)
-    chosen = options.services.split(",") if options.services else session.get_available_services()
+    # Services that take bearer tokens get one.
+    session.get_auth_token = lambda **_: FrozenAuthToken("token")
+    return session
+
+
+def drive(task):
+    """All lines of one service; what could not be driven, by reason."""
+    service, seed, percent = task
+    driver = Driver(open_session())
 
     def sample(*key):
-        return options.sample >= 100 or random.Random(f"{options.seed}:{key}").random() * 100 < options.sample
+        return percent >= 100 or random.Random(f"{seed}:{key}").random() * 100 < percent
 
-    for service in chosen:
-        styles = ["path", "virtual"] if service == "s3" else [None]
-        for line in driver.service(service, styles, sample):
-            sys.stdout.write(json.dumps(line) + "\n")
-    for reason, count in sorted(driver.skipped.items()):
+    styles = ["path", "virtual"] if service == "s3" else [None]
+    lines = [json.dumps(line) for line in driver.service(service, styles, sample)]
+    return service, lines, driver.skipped
+
+
+def main():
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--services")
+    arguments.add_argument("--seed", type=int, default=1)
+    arguments.add_argument("--sample", type=float, default=100.0)
+    arguments.add_argument("--jobs", type=int, default=os.cpu_count())
+    options = arguments.parse_args()
+    every = botocore.session.Session().get_available_services()
+    chosen = options.services.split(",") if options.services else every
+    if unknown := set(chosen) - set(every):
+        arguments.error(f"no such service: {', '.join(sorted(unknown))}")
+    skipped, requests, shown = collections.Counter(), 0, 0
+    with multiprocessing.Pool(options.jobs) as pool:
+        tasks = [(service, options.seed, options.sample) for service in chosen]
+        for done, (service, lines, missed) in enumerate(pool.imap(drive, tasks), 1):
+            sys.stdout.writelines(line + "\n" for line in lines)
+            requests += len(lines)
+            skipped.update(missed)
+            if sys.stderr.isatty():
+                print(f"\r{done} of {len(chosen)} services, {requests} requests, {service:<40}", end="", file=sys.stderr)
+            elif done * 10 // len(chosen) > shown or done == len(chosen):
+                shown = done * 10 // len(chosen)
+                print(f"{done} of {len(chosen)} services, {requests} requests", file=sys.stderr)
+    if sys.stderr.isatty():
+        print(file=sys.stderr)
+    for reason, count in sorted(skipped.items()):
         print(f"skipped {count}: {reason}", file=sys.stderr)
 
 
-main()
+if __name__ == "__main__":
+    main()

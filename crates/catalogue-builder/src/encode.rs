@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use countersign_catalogue::blob::MAGIC;
 use countersign_catalogue::model::{
-    Endpoint, Location, Member, Operation, Partition, SCALARS, ServiceModel, Shape, ShapeId, Signing, Structure, Text,
-    TimeFormat,
+    Endpoint, Location, Member, Operation, Partition, PartitionEndpoints, SCALARS, ServiceModel, Shape, ShapeId,
+    Signing, Structure, Text, TimeFormat,
 };
 use countersign_domain::Protocol;
 
@@ -178,16 +178,11 @@ impl FrameWriter {
             frame.text(namespace.uri);
         });
         self.many(&service.endpoints, |frame, table| {
-            frame.many(&table.partitions, |frame, partition| {
-                frame.number(partition.partition);
-                frame.byte(u8::from(partition.default.is_some()));
-                if let Some(endpoint) = &partition.default {
-                    frame.endpoint(endpoint);
-                }
-                frame.many(&partition.exceptions, |frame, (region, endpoint)| {
-                    frame.text(region);
-                    frame.endpoint(endpoint);
-                });
+            frame.partition_endpoints(&table.partitions);
+            frame.many(&table.by_member, |frame, choice| {
+                frame.text(choice.member);
+                frame.text(choice.resource);
+                frame.partition_endpoints(&choice.partitions);
             });
         });
         self.many(&service.operations, Self::operation);
@@ -196,6 +191,20 @@ impl FrameWriter {
             frame.shape_id(error.shape);
         });
         self.many(service.shapes.get(SCALARS.len()..).unwrap_or_default(), Self::shape);
+    }
+
+    fn partition_endpoints(&mut self, partitions: &[PartitionEndpoints]) {
+        self.many(partitions, |frame, partition| {
+            frame.number(partition.partition);
+            frame.byte(u8::from(partition.default.is_some()));
+            if let Some(endpoint) = &partition.default {
+                frame.endpoint(endpoint);
+            }
+            frame.many(&partition.exceptions, |frame, (region, endpoint)| {
+                frame.text(region);
+                frame.endpoint(endpoint);
+            });
+        });
     }
 
     fn endpoint(&mut self, endpoint: &Endpoint) {

@@ -13,6 +13,7 @@ pub mod endpoint_rules;
 pub mod endpoints;
 pub mod models;
 pub mod oracle;
+pub mod seeded;
 pub mod source;
 pub mod tables;
 mod written;

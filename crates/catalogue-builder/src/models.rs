@@ -59,11 +59,12 @@ impl<'a> ServiceReader<'a> {
         let mut operations = Vec::new();
         for (name, operation) in sorted(&self.model["operations"]) {
             let context = endpoints::static_context(self.model, operation);
-            let key = endpoints::context_key(&context);
+            let choices = endpoints::choices(self.id, self.model, operation);
+            let key = endpoints::context_key(&context, &choices);
             let place = match tables.iter().position(|(known, _)| *known == key) {
                 Some(place) => place,
                 None => {
-                    tables.push((key, endpoints::table(&rules, &places, &context, &scopes)?));
+                    tables.push((key, endpoints::table(&rules, &places, &context, &choices, &scopes)?));
                     tables.len() - 1
                 }
             };

@@ -76,12 +76,8 @@ fn same_json(ours: &[u8], theirs: &[u8]) -> bool {
 
 /// Tags and texts in one order, whatever the quotes, the references and the way to write nothing.
 fn tokens(xml: &[u8]) -> Vec<String> {
-    let text = String::from_utf8_lossy(xml)
-        .replace("&#x", "&#X")
-        .replace("&#10;", "\n")
-        .replace("&#Xa;", "\n")
-        .replace("&#XA;", "\n");
-    let text = text.replace("&quot;", "\"").replace("&apos;", "'");
+    // Line ends are line feeds, as XML says, unless they are references.
+    let text = String::from_utf8_lossy(xml).replace("\r\n", "\n").replace('\r', "\n");
     let mut tokens = Vec::new();
     for part in text.split('<').filter(|part| !part.is_empty() && !part.starts_with('?')) {
         match part.strip_suffix("/>") {
@@ -90,11 +86,47 @@ fn tokens(xml: &[u8]) -> Vec<String> {
                 tokens.push(format!("{tag}>"));
                 tokens.push(format!("/{}>", tag.split(' ').next().unwrap_or_default()));
             }
-            None => tokens.push(part.to_owned()),
+            None => tokens.push(without_references(part)),
         }
     }
     tokens.sort();
     tokens
+}
+
+/// The text with its references resolved; what is none stays.
+fn without_references(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('&') {
+        out.push_str(before);
+        let named = after.split_once(';').and_then(|(name, left)| Some((reference(name)?, left)));
+        match named {
+            Some((character, left)) => {
+                out.push(character);
+                rest = left;
+            }
+            None => {
+                out.push('&');
+                rest = after;
+            }
+        }
+    }
+    out + rest
+}
+
+fn reference(name: &str) -> Option<char> {
+    match name {
+        "amp" => Some('&'),
+        "lt" => Some('<'),
+        "gt" => Some('>'),
+        "quot" => Some('"'),
+        "apos" => Some('\''),
+        _ => {
+            let number = name.strip_prefix('#')?;
+            let hexadecimal = number.strip_prefix(['x', 'X']).map(|digits| u32::from_str_radix(digits, 16));
+            char::from_u32(hexadecimal.unwrap_or_else(|| number.parse()).ok()?)
+        }
+    }
 }
 
 fn sorted(bytes: &[u8]) -> Vec<u8> {

@@ -1,27 +1,52 @@
-//! A seeded sample of what real botocore clients send; the whole is `oracle/generate.py`.
+//! A seeded sample of what real botocore clients send; the whole is `cargo xtask oracle`.
 
-use std::io::BufReader;
+use std::io::{BufReader, Read};
 
 use countersign_catalogue::Catalogue;
-use countersign_catalogue_builder::oracle;
+use countersign_catalogue_builder::oracle::{self, Reach, Settings};
 use flate2::read::GzDecoder;
 
-/// What is refused although a client sends it, each for the reason that it should.
-const EXPECTED_REFUSALS: [&str; 3] = ["EventStreamInput", "Ambiguous", "UnsupportedSigning"];
+/// The sample, compressed.
+const SAMPLE: &[u8] = include_bytes!("../oracle/sample.jsonl.gz");
 
 #[test]
-fn a_sample_of_real_requests_is_understood() {
-    let sample = GzDecoder::new(&include_bytes!("../oracle/sample.jsonl.gz")[..]);
-    let report = oracle::check(Catalogue::embedded(), BufReader::new(sample)).expect("sample");
-    let unexpected: Vec<_> = report
-        .differences
-        .iter()
-        .filter(|line| !EXPECTED_REFUSALS.iter().any(|reason| line.contains(&format!("refused: {reason}"))))
-        .collect();
-    assert!(unexpected.is_empty(), "{unexpected:#?}");
-    let requests: usize = report.by_protocol.values().map(|figures| figures.requests).sum();
+fn a_sample_of_real_requests_is_verified_and_understood() {
+    let settings = Settings { reach: Reach::Some(1), every_byte_of_one_in: 40, seed: 1 };
+    let lines = BufReader::new(GzDecoder::new(SAMPLE));
+    let report = oracle::check(Catalogue::embedded(), lines, settings, |_| {}).expect("sample");
+    let differences: Vec<_> = report.unexpected.iter().map(ToString::to_string).collect();
+    assert!(differences.is_empty(), "{differences:#?}");
+    let total = |figure: fn(&oracle::Figures) -> usize| -> usize { report.by_protocol.values().map(figure).sum() };
+    assert_eq!(report.by_protocol.len(), 6, "every protocol");
+    let requests = total(|figures| figures.requests);
     assert!(requests > 1000, "{requests}");
-    assert_eq!(report.by_protocol.len(), 6);
+    assert_eq!(total(|figures| figures.wrong + figures.not_verified), 0);
+    assert_eq!(total(|figures| figures.verified + figures.unsigned), requests);
     // Refusals are rare: a rule that refuses too much shows here.
-    assert!(report.differences.len() * 100 < requests, "{}", report.differences.len());
+    assert!(total(|figures| figures.unidentified + figures.not_forwarded) * 100 < requests);
+    // So are paths that only the other door takes.
+    assert!(total(|figures| figures.paths_recovered) * 100 > total(|figures| figures.paths) * 95);
+    assert!(total(|figures| figures.bytes_changed) > 10_000);
+}
+
+#[test]
+fn a_request_that_means_something_else_is_found_out() {
+    let mut lines = String::new();
+    GzDecoder::new(SAMPLE).read_to_string(&mut lines).expect("sample");
+    let line = lines.lines().find(|line| line.contains("\"operation\":\"HeadObject\"")).expect("a HeadObject");
+    let check = |line: String| {
+        let settings = Settings { reach: Reach::Some(1), every_byte_of_one_in: 0, seed: 1 };
+        let report = oracle::check(Catalogue::embedded(), BufReader::new(line.as_bytes()), settings, |_| {});
+        report.expect("line").unexpected.into_iter().map(|difference| difference.what).collect::<Vec<_>>()
+    };
+    assert!(check(line.to_owned()).is_empty());
+    for (from, to, what) in [
+        ("\"operation\":\"HeadObject\"", "\"operation\":\"DeleteObject\"", "wrong"),
+        ("[\"t\",\"my-bucket\"]", "[\"t\",\"another\"]", "parameters"),
+        ("\"host\":\"s3.", "\"host\":\"s4.", "upstream"),
+        ("20260304T050607Z", "20260304T050608Z", "not-verified:SignatureDoesNotMatch"),
+    ] {
+        assert!(line.contains(from), "{from}");
+        assert_eq!(check(line.replace(from, to)), [what], "{from}");
+    }
 }

@@ -29,6 +29,7 @@ fn main() {
         signing_region: "eu-central-1",
         host_prefix: "",
         from_chunked: false,
+        body_is_signed: true,
     };
     let place = Place::aws();
     let mut times: Vec<Duration> = (0..ROUNDS)

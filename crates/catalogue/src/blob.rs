@@ -6,14 +6,14 @@
 //! every other as the place plus one: most mentions are first, and zeros compress well.
 
 use crate::model::{
-    Endpoint, EndpointTable, Location, Member, MemberTraits, ModelledError, Namespace, Operation, OperationTraits,
-    Partition, PartitionEndpoints, SCALARS, ServiceEntry, ServiceModel, Shape, ShapeId, Signing, Structure, Text,
-    TimeFormat,
+    Endpoint, EndpointTable, Location, Member, MemberEndpoints, MemberTraits, ModelledError, Namespace, Operation,
+    OperationTraits, Partition, PartitionEndpoints, SCALARS, ServiceEntry, ServiceModel, Shape, ShapeId, Signing,
+    Structure, Text, TimeFormat,
 };
 use countersign_domain::Protocol;
 
 /// The first bytes of a blob; the last one is the version of the format.
-pub const MAGIC: &[u8; 5] = b"CSCT\x01";
+pub const MAGIC: &[u8; 5] = b"CSCT\x02";
 
 /// The blob is not what the builder writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -211,14 +211,26 @@ impl FrameReader {
     }
 
     fn endpoint_table(&mut self) -> Result<EndpointTable, BlobError> {
-        let partitions = self.many(|frame| {
+        Ok(EndpointTable {
+            partitions: self.partition_endpoints()?,
+            by_member: self.many(|frame| {
+                Ok(MemberEndpoints {
+                    member: frame.text()?,
+                    resource: frame.text()?,
+                    partitions: frame.partition_endpoints()?,
+                })
+            })?,
+        })
+    }
+
+    fn partition_endpoints(&mut self) -> Result<Vec<PartitionEndpoints>, BlobError> {
+        self.many(|frame| {
             Ok(PartitionEndpoints {
                 partition: frame.reader.number()?,
                 default: if frame.reader.byte()? == 0 { None } else { Some(frame.endpoint()?) },
                 exceptions: frame.many(|frame| Ok((frame.text()?, frame.endpoint()?)))?,
             })
-        })?;
-        Ok(EndpointTable { partitions })
+        })
     }
 
     fn endpoint(&mut self) -> Result<Endpoint, BlobError> {

@@ -118,6 +118,7 @@ impl CborReader<'_> {
             members.push((member.name.to_owned(), value));
             Ok(())
         })?;
+        Fault::check_union(structure, &members)?;
         Ok(Value::Record(members))
     }
 

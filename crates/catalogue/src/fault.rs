@@ -1,8 +1,10 @@
 //! What goes wrong while a value is read, before it is known of which operation.
 
+use countersign_domain::Value;
 use countersign_domain::value::MAX_DEPTH;
 
 use crate::Refusal;
+use crate::model::Structure;
 
 /// A problem at a place in the parameters.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +25,7 @@ pub(crate) enum FaultKind {
     TooDeep,
     TooLarge { what: &'static str, limit: usize },
     BadText(&'static str),
+    UnexpectedBody,
     Damaged(&'static str),
 }
 
@@ -52,6 +55,12 @@ impl Fault {
 
     pub(crate) fn malformed(format: &'static str, problem: &'static str, offset: usize) -> Box<Self> {
         Self::new(FaultKind::Malformed { format, problem, offset })
+    }
+
+    /// Refuses a union of which several members are given: readers differ in which of them counts.
+    pub(crate) fn check_union(structure: &Structure, members: &[(String, Value)]) -> Read<()> {
+        let given = members.iter().filter(|(_, value)| *value != Value::Null).count();
+        if structure.union && given > 1 { Err(Self::wrong_type("one member of a union")) } else { Ok(()) }
     }
 
     /// The same problem, seen from one step further out.
@@ -86,6 +95,7 @@ impl Fault {
             FaultKind::TooDeep => Refusal::TooDeep { limit: MAX_DEPTH },
             FaultKind::TooLarge { what, limit } => Refusal::TooLarge { what, limit: *limit },
             FaultKind::BadText(place) => Refusal::BadText { place },
+            FaultKind::UnexpectedBody => Refusal::UnexpectedBody { operation: operation.to_owned() },
             FaultKind::Damaged(what) => Refusal::DamagedCatalogue { what },
         }
     }

@@ -123,6 +123,7 @@ impl Forms<'_> {
                 members.push((member.name.to_owned(), value));
             }
         }
+        Fault::check_union(structure, &members)?;
         Ok(Value::Record(members))
     }
 

@@ -54,11 +54,27 @@ pub(crate) fn identify<'c>(catalogue: &'c Catalogue, request: &WireRequest<'_>) 
         (Some(_), Some(_)) => {
             Err(Refusal::Contradiction { what: "`smithy-protocol` and `x-amz-target` are both set".to_owned() })
         }
-        (Some(protocol), None) => sought.by_cbor_path(protocol),
-        (None, Some(target)) => sought.by_target(target),
+        (Some(protocol), None) => {
+            check_content_type(content_type, &["application/cbor"], smithy.unwrap_or_default())?;
+            sought.by_cbor_path(protocol)
+        }
+        (None, Some(target)) => {
+            check_content_type(content_type, &["application/x-amz-json-1.0", "application/x-amz-json-1.1"], target)?;
+            sought.by_target(target)
+        }
         (None, None) if sought.speaks_forms() && sought.is_form(content_type) => sought.by_action(),
         (None, None) => sought.by_path(),
     }
+}
+
+/// A target over a form, or the like, is one request to some servers and another to others.
+fn check_content_type(content_type: &str, allowed: &[&str], operation: &str) -> Result<(), Refusal> {
+    let media_type = content_type.split(';').next().unwrap_or_default().trim();
+    if media_type.is_empty() || allowed.iter().any(|allowed| media_type.eq_ignore_ascii_case(allowed)) {
+        return Ok(());
+    }
+    let cut = |text: &str| text.chars().take(100).collect();
+    Err(Refusal::WrongContentType { content_type: cut(content_type), operation: cut(operation) })
 }
 
 /// A `+` means a space to some servers and a plus to others: refused before anyone has to guess.

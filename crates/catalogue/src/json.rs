@@ -173,6 +173,7 @@ impl<'a> JsonReader<'a> {
             members.push((member.name.to_owned(), value));
             Ok(())
         })?;
+        Fault::check_union(structure, &members)?;
         Ok(Value::Record(members))
     }
 

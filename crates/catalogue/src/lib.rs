@@ -15,6 +15,7 @@ mod fault;
 mod form;
 mod frame;
 mod headers;
+mod host_choice;
 mod identify;
 mod inflate;
 mod json;

@@ -148,7 +148,7 @@ impl OperationTraits {
     pub const STREAM_OUTPUT: u16 = 1 << 8;
     /// Finds endpoints for the service itself: botocore adds `x-amz-api-version`.
     pub const ENDPOINT_OPERATION: u16 = 1 << 9;
-    /// Its resources may lie on a host that an ARN or an id in the request names.
+    /// Marked deprecated.
     pub const DEPRECATED: u16 = 1 << 10;
 
     /// Whether all bits of `trait_bits` are set.
@@ -323,6 +323,24 @@ impl MemberTraits {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndpointTable {
     /// One entry for each partition in which the rules give a host.
+    pub partitions: Vec<PartitionEndpoints>,
+    /// Hosts that a member of the input chooses, in the order in which the members count.
+    pub by_member: Vec<MemberEndpoints>,
+}
+
+/// The [`MemberEndpoints::resource`] of a member that counts whatever it holds.
+pub const ANYTHING: Text = "*";
+
+/// The hosts for requests in which one member is given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberEndpoints {
+    /// The member.
+    pub member: Text,
+    /// The type of the resource whose ARN the member is, as in `stream`; empty for the id of a stream, or
+    /// [`ANYTHING`].
+    pub resource: Text,
+    /// As in [`EndpointTable::partitions`]. In a host `{Member#account}` and `{Member#id}` stand for parts of the ARN,
+    /// `{Member#head}` and `{Member#tail}` for the two parts of the id.
     pub partitions: Vec<PartitionEndpoints>,
 }
 

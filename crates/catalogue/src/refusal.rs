@@ -135,7 +135,7 @@ pub enum Refusal {
     WrongContentType {
         /// As sent.
         content_type: String,
-        /// `service:Operation`.
+        /// The target, or the protocol.
         operation: String,
     },
     /// A `Content-Encoding` that is not taken apart here.
@@ -147,6 +147,12 @@ pub enum Refusal {
     /// A body where the operation has none.
     #[error("{operation} takes no body")]
     UnexpectedBody {
+        /// `service:Operation`.
+        operation: String,
+    },
+    /// The signature does not cover the body, which may name the resource.
+    #[error("the signature does not cover the body, as it must for {operation}")]
+    UnsignedBody {
         /// `service:Operation`.
         operation: String,
     },
@@ -225,6 +231,7 @@ impl Refusal {
             Refusal::WrongContentType { .. } => "WrongContentType",
             Refusal::ContentEncoding { .. } => "ContentEncoding",
             Refusal::UnexpectedBody { .. } => "UnexpectedBody",
+            Refusal::UnsignedBody { .. } => "UnsignedBody",
             Refusal::EventStreamInput { .. } => "EventStreamInput",
             Refusal::WrongHostPrefix { .. } => "WrongHostPrefix",
             Refusal::BadHostLabel { .. } => "BadHostLabel",

@@ -29,6 +29,9 @@ pub struct WireRequest<'a> {
     pub host_prefix: &'a str,
     /// Whether the body came in aws-chunked framing, which is gone from `body`.
     pub from_chunked: bool,
+    /// Whether the signature covers the body. Where it does not, only operations whose body decides nothing but what
+    /// is stored are taken.
+    pub body_is_signed: bool,
 }
 
 /// Where a call may go: the AWS partition of the target's account.

@@ -119,9 +119,10 @@ fn read_header(service: &ServiceModel, member: &Member, parts: &Parts<'_>) -> Re
     }
     let without_framing;
     if name == "content-encoding" && parts.from_chunked {
-        let codings = text.split(',').map(str::trim).filter(|coding| !coding.is_empty() && *coding != "aws-chunked");
+        // What is left is stored as it was sent, spaces and all.
+        let codings = text.split(',').filter(|coding| !matches!(coding.trim(), "" | "aws-chunked"));
         without_framing = codings.collect::<Vec<_>>().join(",");
-        if without_framing.is_empty() {
+        if without_framing.trim().is_empty() {
             return Ok(None);
         }
         text = &without_framing;
@@ -227,6 +228,12 @@ fn read_body(
 ) -> Read<Vec<(String, Value)>> {
     if parts.body.is_empty() {
         return Ok(Vec::new());
+    }
+    if !input.members.iter().any(|member| member.location == Location::Body) {
+        // Some clients send `{}` for nothing.
+        let says_nothing =
+            parts.protocol == Protocol::RestJson && json::read_structure(service, input, parts.body).is_ok();
+        return if says_nothing { Ok(Vec::new()) } else { Err(Fault::new(FaultKind::UnexpectedBody)) };
     }
     let value = if parts.protocol == Protocol::RestXml {
         let root = xml::read(parts.body)?;

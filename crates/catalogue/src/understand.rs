@@ -69,6 +69,9 @@ impl Catalogue {
                 return Err(Refusal::UnsupportedSigning { operation: candidate.name(), scheme: "a bearer token" });
             }
         }
+        if !request.body_is_signed && !may_leave_body_unsigned(&candidate, request.signing_name) {
+            return Err(Refusal::UnsignedBody { operation: candidate.name() });
+        }
         let body = self.body(&candidate, input, request)?;
         let parameters = parameters(&candidate, input, request, &body).map_err(refused)?;
         check_host_prefix(&candidate, &parameters, request.host_prefix)?;
@@ -127,6 +130,13 @@ impl Catalogue {
             parameters,
         })
     }
+}
+
+/// Whether clients leave the body of this operation unsigned: everywhere in the S3 family, and else where the model says
+/// so. There the body is a stream, and path and headers, which are signed, name the resource.
+fn may_leave_body_unsigned(candidate: &Candidate<'_>, signing_name: &str) -> bool {
+    matches!(signing_name, "s3" | "s3-object-lambda" | "s3-outposts" | "s3express")
+        || candidate.operation.traits.has(OperationTraits::UNSIGNED_PAYLOAD)
 }
 
 // INVARIANT: no parser recurses deeper than this, so that recursion over a value is bounded.

@@ -3,9 +3,11 @@
 use countersign_domain::{Upstream, Value};
 
 use crate::catalogue::Catalogue;
-use crate::model::{Endpoint, MemberTraits, Operation, Partition, ServiceModel};
+use crate::model::{ANYTHING, Endpoint, MemberTraits, Operation, Partition, PartitionEndpoints, ServiceModel};
 use crate::service::Service;
-use crate::{Place, Refusal};
+use crate::{Place, Refusal, host_choice};
+
+const DAMAGED: Refusal = Refusal::DamagedCatalogue { what: "an operation without hosts" };
 
 impl Catalogue {
     /// The upstream of a call with these parameters.
@@ -23,15 +25,28 @@ impl Catalogue {
     ) -> Result<Upstream, Refusal> {
         let model = service.model();
         refuse_elsewhere(model, parameters)?;
-        let endpoint = self.endpoint(model, operation, place, region)?;
+        let table = model.endpoints.get(operation.endpoint).ok_or(DAMAGED)?;
+        let chosen = host_choice::choose(table, parameters, place)?;
+        let partitions = chosen.as_ref().map_or(&table.partitions, |chosen| &chosen.endpoints.partitions);
+        let endpoint = self.endpoint(model, partitions, place, region)?;
         let name = || format!("{}:{}", model.id, operation.name);
         if endpoint.sigv4a {
             return Err(Refusal::UnsupportedSigning { operation: name(), scheme: "SigV4a" });
         }
         let host = filled(&endpoint.host.replace("{r}", region), |name| {
+            if let Some((_, part)) = name.split_once('#') {
+                return chosen.as_ref().and_then(|chosen| chosen.part(part));
+            }
             parameters.get(name).and_then(Value::as_text).map(str::to_owned)
         })?;
-        let prefix = host_prefix(service, operation, parameters)?;
+        let host = if model.id == "machinelearning" && operation.name == "Predict" {
+            prediction_host(&host, parameters)?
+        } else {
+            host
+        };
+        // The one host for Outposts has no account in front.
+        let is_on_outposts = chosen.as_ref().is_some_and(|chosen| chosen.endpoints.resource == ANYTHING);
+        let prefix = if is_on_outposts { String::new() } else { host_prefix(service, operation, parameters)? };
         let or = |given: &str, usual: &str| if given.is_empty() { usual.to_owned() } else { given.to_owned() };
         Ok(Upstream {
             host: format!("{prefix}{host}"),
@@ -42,8 +57,8 @@ impl Catalogue {
 
     fn endpoint<'m>(
         &self,
-        model: &'m ServiceModel,
-        operation: &Operation,
+        model: &ServiceModel,
+        partitions: &'m [PartitionEndpoints],
         place: &Place,
         region: &str,
     ) -> Result<&'m Endpoint, Refusal> {
@@ -57,9 +72,7 @@ impl Catalogue {
         if !self.partitions().get(number).is_some_and(|partition| has_region(partition, region)) {
             return Err(unknown());
         }
-        let table = model.endpoints.get(operation.endpoint);
-        let entry = table.and_then(|table| table.partitions.iter().find(|entry| entry.partition == number));
-        let entry = entry.ok_or_else(unknown)?;
+        let entry = partitions.iter().find(|entry| entry.partition == number).ok_or_else(unknown)?;
         let exception = entry.exceptions.iter().find(|(name, _)| *name == region).map(|(_, endpoint)| endpoint);
         exception.or(entry.default.as_ref()).ok_or_else(unknown)
     }
@@ -113,10 +126,19 @@ pub(crate) fn is_host_label(text: &str) -> bool {
         && !text.ends_with('-')
 }
 
+/// Predictions have a host beside the service's, which clients take from a member: it must be that of the region.
+fn prediction_host(host: &str, parameters: &Value) -> Result<String, Refusal> {
+    let given = parameters.get("PredictEndpoint").and_then(Value::as_text).unwrap_or_default();
+    let expected = format!("realtime.{host}");
+    if given.strip_prefix("https://").map(|rest| rest.trim_end_matches('/')) == Some(expected.as_str()) {
+        return Ok(expected);
+    }
+    Err(Refusal::UnresolvedHost { why: "`PredictEndpoint` is not the region's endpoint of real-time predictions" })
+}
+
 /// Members whose value sends the request to a host that the tables do not have.
 const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("events", "EndpointId", "a global EventBridge endpoint has a host of its own and needs SigV4a"),
-    ("kinesis", "QueueARN", "a Kinesis queue has a host of its own"),
     ("sesv2", "EndpointId", "a multi-region SES endpoint has a host of its own and needs SigV4a"),
 ];
 
@@ -137,7 +159,6 @@ fn refuse_elsewhere(model: &ServiceModel, parameters: &Value) -> Result<(), Refu
         "s3" if bucket.ends_with("--x-s3") => "directory buckets have hosts of their own",
         "s3" if bucket.ends_with("--op-s3") => "buckets on Outposts have hosts of their own",
         "s3control" if bucket.starts_with("arn:") => "buckets on Outposts have hosts of their own",
-        "s3control" if parameters.get("OutpostId").is_some() => "buckets on Outposts have hosts of their own",
         _ => return Ok(()),
     };
     Err(Refusal::UnresolvedHost { why })

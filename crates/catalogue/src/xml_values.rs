@@ -50,6 +50,7 @@ impl XmlValues<'_> {
                 members.push((member.name.to_owned(), self.value(member, child, depth).map_err(within)?));
             }
         }
+        Fault::check_union(structure, &members)?;
         Ok(Value::Record(members))
     }
 

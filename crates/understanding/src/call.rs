@@ -102,6 +102,7 @@ fn wire(frozen: &FrozenCall) -> WireRequest<'_> {
         // the path, or comes from the host rules.
         host_prefix: "",
         from_chunked: false,
+        body_is_signed: true,
     }
 }
 

@@ -11,6 +11,7 @@ mod record;
 mod refusal;
 mod region;
 mod sensitive;
+mod signature;
 
 pub use answer::{MaskedAnswer, WithheldAnswer, mask_answer};
 pub use call::{reidentify, understand};
@@ -18,3 +19,4 @@ pub use facts::{Shown, facts_hash};
 pub use queues::with_queues_at;
 pub use record::{call_record, shown_parameters};
 pub use refusal::Refusal;
+pub use signature::{DoorPath, NotVerified, verify};

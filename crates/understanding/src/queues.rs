@@ -77,6 +77,7 @@ mod tests {
             signing_region: "eu-central-1",
             host_prefix: "",
             from_chunked: false,
+            body_is_signed: true,
         };
         understand(&request, &target()).unwrap()
     }

@@ -1,11 +1,9 @@
 //! Who calls: the session behind a signature.
 
-use std::borrow::Cow;
-
-use countersign_catalogue::Catalogue;
 use countersign_domain::{Timestamp, settings::Target};
 use countersign_identity::session::{SessionClaims, SessionError};
-use countersign_sigv4::{Presented, SecretKey, SignatureError, UnverifiedRequest, Verified, verify_any_path};
+use countersign_sigv4::{Presented, SecretKey, UnverifiedRequest, Verified};
+use countersign_understanding::{DoorPath, NotVerified};
 
 use crate::{
     denial::Denial,
@@ -42,15 +40,12 @@ impl Gateway {
         let sealer = self.sealer().await?;
         let (claims, secret) = sealer.open_session(presented.unverified_access_key_id(), unverified_token, now)?;
         let secret = SecretKey::new(secret.expose());
-        let service = presented.unverified_scope().service;
-        let candidates: Box<dyn Iterator<Item = Cow<'_, str>>> = match &incoming.path {
-            UnverifiedPath::Raw(path) => Box::new(std::iter::once(Cow::Borrowed(path.as_str()))),
-            UnverifiedPath::Decoded(path) => {
-                Box::new(Catalogue::embedded().candidate_paths(&service, &incoming.method, path).map(Cow::Owned))
-            }
+        let path = match &incoming.path {
+            UnverifiedPath::Raw(path) => DoorPath::AsSent(path),
+            UnverifiedPath::Decoded(path) => DoorPath::Decoded(path),
         };
-        let (verified, path) = verify_any_path(&presented, &request, &secret, now, candidates)
-            .map_err(|error| self.explain_signature(error, incoming))?;
+        let (verified, path) = countersign_understanding::verify(&presented, &request, path, &secret, now)
+            .map_err(|error| self.explain(error, incoming))?;
         let target = self
             .bundle
             .settings()
@@ -59,24 +54,14 @@ impl Gateway {
         Ok(Caller { claims, target, verified, path })
     }
 
-    /// Where the door may have lost the path, a signature that fits none says so.
-    fn explain_signature(&self, error: SignatureError, incoming: &Incoming) -> Denial {
-        match (&error, &incoming.path) {
-            (SignatureError::SignatureMismatch | SignatureError::TooManyPaths, UnverifiedPath::Decoded(path))
-                if is_lossy(path) =>
-            {
-                Denial::PathLost {
-                    path: path.chars().take(200).collect(),
-                    other_door: self.settings.other_door_url.as_ref().map(ToString::to_string),
-                }
-            }
-            _ => Denial::Signature(error),
+    /// Where the door lost the path, the answer names the door that keeps it.
+    fn explain(&self, error: NotVerified, incoming: &Incoming) -> Denial {
+        match error {
+            NotVerified::Signature(error) => Denial::Signature(error),
+            NotVerified::PathLost => Denial::PathLost {
+                path: incoming.path_text().chars().take(200).collect(),
+                other_door: self.settings.other_door_url.as_ref().map(ToString::to_string),
+            },
         }
     }
-}
-
-/// Whether anything in a decoded path could have been sent in several ways.
-fn is_lossy(path: &str) -> bool {
-    path.bytes().any(|byte| !(byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte)))
-        || path.matches('/').count() > 1
 }

@@ -93,6 +93,7 @@ impl Gateway {
             signing_region: &caller.verified.scope.region,
             host_prefix,
             from_chunked: caller.verified.decoded_from_chunked,
+            body_is_signed: caller.verified.payload.is_signed(),
         };
         countersign_understanding::understand(&request, caller.target).map_err(Denial::NotUnderstood)
     }

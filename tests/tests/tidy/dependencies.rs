@@ -11,7 +11,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("countersign-sigv4", &["domain"]),
     ("countersign-catalogue", &["domain"]),
     ("countersign-permissions", &["domain"]),
-    ("countersign-understanding", &["domain", "catalogue", "permissions", "masking"]),
+    ("countersign-understanding", &["domain", "catalogue", "permissions", "sigv4", "masking"]),
     ("countersign-policy", &["domain"]),
     ("countersign-identity", &["domain"]),
     ("countersign-masking", &["domain"]),
@@ -29,7 +29,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("countersign-executor", &["domain", "assessment", "aws", "masking", "policy", "startup", "understanding"]),
     // Never part of a function.
-    ("countersign-catalogue-builder", &["domain", "catalogue"]),
+    ("countersign-catalogue-builder", &["domain", "catalogue", "sigv4", "understanding"]),
     ("countersign-permissions-builder", &["domain", "permissions", "catalogue"]),
     ("countersign-local", &["domain", "catalogue", "permissions", "sigv4"]),
     ("countersign-authoring", &["domain", "catalogue", "permissions", "policy", "understanding"]),

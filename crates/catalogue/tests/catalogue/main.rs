@@ -2,6 +2,8 @@
 
 mod answers;
 mod attacks;
+#[cfg(test)]
+mod attacks_bodies;
 mod blob;
 mod calls;
 mod noise;
@@ -20,6 +22,7 @@ struct Request {
     signing_name: &'static str,
     host_prefix: &'static str,
     from_chunked: bool,
+    body_is_signed: bool,
 }
 
 impl Request {
@@ -33,6 +36,7 @@ impl Request {
             signing_name,
             host_prefix: "",
             from_chunked: false,
+            body_is_signed: true,
         }
     }
 
@@ -74,6 +78,7 @@ impl Request {
             signing_region: "eu-central-1",
             host_prefix: self.host_prefix,
             from_chunked: self.from_chunked,
+            body_is_signed: self.body_is_signed,
         };
         Catalogue::embedded().understand(&request, &Place::aws())
     }

@@ -39,6 +39,7 @@ fn understand(request: &OutgoingRequest, signing_name: &str) -> Option<OutgoingR
         signing_region: "eu-central-1",
         host_prefix: "",
         from_chunked: false,
+        body_is_signed: true,
     };
     Catalogue::embedded().understand(&wire, &Place::aws()).ok().map(|call| call.outgoing)
 }

@@ -29,6 +29,8 @@ pub(crate) fn of(captured: &Captured, options: &IdentifyOptions) -> Answer {
         signing_region: &scope.signing_region,
         host_prefix: &host::prefix(&captured.host, &options.base_hosts, &scope),
         from_chunked: unframed.was_chunked,
+        // Signatures are not looked at here.
+        body_is_signed: true,
     };
     let place = Place { partition: options.partition.clone().unwrap_or_else(|| "aws".to_owned()) };
     match Catalogue::embedded().understand(&request, &place) {

@@ -25,6 +25,8 @@ pub struct Sender {
     pub body: Bytes,
     /// Whether there was such framing.
     pub from_chunked: bool,
+    /// Whether the signature covers the body.
+    pub body_is_signed: bool,
     /// The headers as pairs, with verified trailers appended.
     pub headers: Vec<(String, String)>,
 }
@@ -69,6 +71,7 @@ pub fn verify(request: &Request, sts: &Sts, now: OffsetDateTime) -> Result<Sende
         region: verified.scope.region,
         body: verified.body,
         from_chunked: verified.decoded_from_chunked,
+        body_is_signed: verified.payload.is_signed(),
         headers,
     })
 }

@@ -26,6 +26,7 @@ pub(super) fn read(request: &Request, sender: &Sender) -> Result<(Asked, Style),
         signing_region: &sender.region,
         host_prefix: "",
         from_chunked: sender.from_chunked,
+        body_is_signed: sender.body_is_signed,
     };
     let understood = Catalogue::embedded().understand(&wire, &Place::aws()).map_err(AwsError::unread)?;
     let account = AccountId::new(sender.session.role.account.as_str()).map_err(AwsError::unread)?;

@@ -72,6 +72,7 @@ fn understood(sent: &Sent, target: &Target) -> Result<Call, Refusal> {
         signing_region: sent.region,
         host_prefix: "",
         from_chunked: false,
+        body_is_signed: true,
     };
     understand(&request, target)
 }
