@@ -21,6 +21,8 @@ mod doors;
 mod failing;
 #[path = "e2e/options.rs"]
 mod options;
+#[path = "e2e/limits.rs"]
+mod limits;
 #[path = "e2e/record.rs"]
 mod record;
 #[path = "e2e/stage.rs"]
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
         doors::TESTS,
         failing::TESTS,
         options::TESTS,
+        limits::TESTS,
     ]
     .concat();
     if arguments.list {

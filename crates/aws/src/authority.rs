@@ -8,6 +8,7 @@ mod approvals;
 mod executor;
 mod gateway;
 pub(crate) mod item;
+mod limits;
 mod notifier;
 mod quarantine;
 mod read;
@@ -26,6 +27,7 @@ pub use self::{
     approvals::CodeStored,
     executor::Claim,
     gateway::{Delivery, NewRequest, Opened, PendingSlot},
+    limits::Counting,
     quarantine::{Quarantine, QuarantineScopes},
     read::RequestSnapshot,
     types::{

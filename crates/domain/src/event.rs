@@ -93,6 +93,26 @@ pub struct CallRecord {
     pub source_ip: String,
 }
 
+/// What a bundle that is only tried out made of a call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ShadowBundle {
+    /// It decided.
+    Decided {
+        /// `deny`, `needs-approval`, `allow`.
+        decision: String,
+        /// Why.
+        rules: Vec<RuleHit>,
+        /// Which bundle.
+        bundle: Digest,
+    },
+    /// It does not load, or failed on this call.
+    Failed {
+        /// Why.
+        error: String,
+    },
+}
+
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
@@ -121,13 +141,35 @@ pub enum Happening {
         decision: String,
         /// Why.
         rules: Vec<RuleHit>,
-        /// Would-be decisions of rules in shadow mode.
+        /// Rules in shadow mode that matched, or could not be evaluated.
         #[serde(skip_serializing_if = "Vec::is_empty", default)]
         shadow: Vec<RuleHit>,
+        /// What the decision would be if rules in shadow mode counted; absent when none matched.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        shadow_decision: Option<String>,
+        /// What the shadow bundle made of it; absent where there is none.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        shadow_bundle: Option<ShadowBundle>,
         /// What.
         call: CallRecord,
         /// With which bundle.
         bundle: Digest,
+    },
+    /// Policy let a call pass or held it, and a limit stopped it: nothing was sent, nobody was asked.
+    Limited {
+        /// The sequence number of its `Decided` event in the same chain.
+        decided: u64,
+        /// The limit's name.
+        limit: String,
+        /// Whose count: the parts of the limit's `per`, each with its name.
+        subject: String,
+        /// `calls`, `distinct_resources` or `pending`.
+        counted: String,
+        /// How many there may be.
+        most: u32,
+        /// When the count starts anew; requests that wait have no such time.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        resets_at: Option<Timestamp>,
     },
     /// A forwarded call came back, or did not.
     Completed {

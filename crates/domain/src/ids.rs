@@ -98,6 +98,15 @@ id!(
     }
 );
 id!(
+    /// A limit of the bundle.
+    LimitName, "limit name", "1 to 64 characters of A-Z a-z 0-9 _ . -",
+    |text| {
+        !text.is_empty()
+            && text.len() <= 64
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
+    }
+);
+id!(
     /// A session of an agent.
     SessionId, "session id", "`s-` and 26 characters of a-z 2-7",
     |text| text.strip_prefix("s-").is_some_and(is_base32_lower)

@@ -13,6 +13,7 @@ pub mod encoding;
 pub mod event;
 pub mod frozen;
 pub mod ids;
+pub mod limits;
 pub mod mask;
 pub mod matching;
 pub mod obligations;
@@ -25,7 +26,9 @@ pub use call::{AccessLevel, Call, Class, Classes, OutgoingRequest, Permission, P
 pub use decision::{Decision, RuleHit};
 pub use digest::Digest;
 pub use frozen::{Caller, FrozenCall, OpenedCall};
-pub use ids::{AccountId, AgentId, GroupName, IdError, PersonId, RegionName, RequestId, SessionId, TargetName};
+pub use ids::{
+    AccountId, AgentId, GroupName, IdError, LimitName, PersonId, RegionName, RequestId, SessionId, TargetName,
+};
 pub use obligations::Obligations;
 pub use time::Timestamp;
 pub use value::Value;

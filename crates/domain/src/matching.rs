@@ -63,13 +63,13 @@ fn write_scalar(out: &mut Writer, scalar: &Value, call: &Call) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use bytes::Bytes;
 
     use super::*;
     use crate::call::{OutgoingRequest, Protocol, Upstream};
 
-    fn call(parameters: Vec<(&str, Value)>, body: &'static [u8]) -> Call {
+    pub(crate) fn call(parameters: Vec<(&str, Value)>, body: &'static [u8]) -> Call {
         Call {
             service: "s3".into(),
             operation: "PutObject".into(),

@@ -8,7 +8,10 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{AccountId, AgentId, GroupName, PersonId, RegionName, TargetName};
+use crate::{
+    ids::{AccountId, AgentId, GroupName, PersonId, RegionName, TargetName},
+    limits::RateLimit,
+};
 
 /// Everything in `countersign.toml`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -49,11 +52,20 @@ pub struct Limits {
     pub cooldown_seconds: u32,
     /// For how long the outcome of a replay can be collected, in seconds.
     pub collect_seconds: u32,
+    /// Limits on calls, distinct resources and waiting requests.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rate: Vec<RateLimit>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { session_seconds: 3600, pending_per_agent: 20, cooldown_seconds: 600, collect_seconds: 86_400 }
+        Self {
+            session_seconds: 3600,
+            pending_per_agent: 20,
+            cooldown_seconds: 600,
+            collect_seconds: 86_400,
+            rate: Vec::new(),
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use countersign_domain::{
     GroupName, Obligations,
     obligations::{Escalation, GrantLimit, MAX_APPROVAL_GROUPS},
+    time::parse_duration,
 };
 
 /// The annotations there are, for messages and suggestions.
@@ -270,31 +271,6 @@ fn items(value: &str) -> impl Iterator<Item = &str> {
     value.split(',').map(str::trim).filter(|item| !item.is_empty())
 }
 
-/// `90s`, `10m`, `2h`, `1d`, and joined from the largest unit down, as in `1h30m`.
-pub fn parse_duration(text: &str) -> Option<Duration> {
-    let mut rest = text.trim();
-    let mut seconds = 0_u64;
-    let mut smallest = u64::MAX;
-    while !rest.is_empty() {
-        let (number, after) = rest.split_at_checked(rest.find(|character: char| !character.is_ascii_digit())?)?;
-        let mut units = after.chars();
-        let unit = match units.next()? {
-            's' => 1,
-            'm' => 60,
-            'h' => 3600,
-            'd' => 86_400,
-            _ => return None,
-        };
-        if unit >= smallest {
-            return None;
-        }
-        smallest = unit;
-        seconds = number.parse::<u64>().ok()?.checked_mul(unit)?.checked_add(seconds)?;
-        rest = units.as_str();
-    }
-    (smallest != u64::MAX).then_some(Duration::from_secs(seconds))
-}
-
 fn parse_grant(value: &str) -> Option<GrantLimit> {
     let (lifetime, uses) = value.split_once(',')?;
     let lifetime = parse_duration(lifetime)?;
@@ -310,17 +286,6 @@ mod tests {
 
     fn permit(annotations: &[(&'static str, &'static str)]) -> Result<Annotations, Vec<Wrong>> {
         read(false, annotations.iter().copied())
-    }
-
-    #[test]
-    fn durations() {
-        let seconds = |text| parse_duration(text).map(|duration| duration.as_secs());
-        for (text, expected) in [("30s", 30), ("10m", 600), ("2h", 7200), ("1d", 86_400), ("1h30m", 5400), ("0s", 0)] {
-            assert_eq!(seconds(text), Some(expected), "{text}");
-        }
-        for bad in ["", "10", "m", "10x", "-1s", "30m1h", "1m1m", "1.5h", "99999999999999999999d", "1 h"] {
-            assert_eq!(seconds(bad), None, "{bad}");
-        }
     }
 
     #[test]

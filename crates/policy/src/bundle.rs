@@ -9,9 +9,10 @@ use crate::{
     builtin::Protected,
     error::{BundleError, Problems},
     index::Index,
+    limits_check,
     panel::Panels,
     rule::{self, Rule},
-    settings_file::{self, SETTINGS_FILE},
+    settings_file::{self, Loaded, SETTINGS_FILE},
     source,
     vocabulary::EntityNames,
 };
@@ -31,6 +32,9 @@ struct Inner {
     authorizer: Authorizer,
     panels: Panels,
 }
+
+/// The folder within a bundle's folder that holds a bundle which is only tried out.
+pub const SHADOW_DIR: &str = "shadow";
 
 /// The name and digest of a file of rules.
 pub(crate) type SourceDigest = (String, Digest);
@@ -80,6 +84,36 @@ impl Bundle {
         Self::from_sources(files, lookup, protected)
     }
 
+    /// Loads the bundle in `dir`/`shadow`, which is only tried out: its decisions are recorded
+    /// beside the real ones. `None` where there is no such folder. Without a `countersign.toml` of
+    /// its own it has the settings of the bundle in `dir`.
+    ///
+    /// # Errors
+    /// As [`Bundle::load`].
+    pub fn load_shadow(
+        dir: &Path,
+        lookup: impl Fn(&str) -> Option<String>,
+        protected: &[String],
+    ) -> Result<Option<Bundle>, BundleError> {
+        let shadow = dir.join(SHADOW_DIR);
+        if fs::metadata(&shadow).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
+            return Ok(None);
+        }
+        let mut problems = Problems::default();
+        let (mut files, compiled) = read_dir(&shadow, &mut problems);
+        if !files.iter().any(|(name, _)| name == SETTINGS_FILE) {
+            let shared = read_or_note(fs::read_to_string(dir.join(SETTINGS_FILE)), SETTINGS_FILE, &mut problems);
+            files.extend(shared.map(|text| (SETTINGS_FILE.to_owned(), text)));
+        }
+        if problems.count() > 0 {
+            return problems.or_else(None);
+        }
+        match compiled {
+            Some(compiled) => Self::from_compiled(&compiled, &files, lookup, protected).map(Some),
+            None => Self::from_sources(files, lookup, protected).map(Some),
+        }
+    }
+
     /// Loads a bundle from the names and texts of its files.
     ///
     /// # Errors
@@ -104,12 +138,16 @@ impl Bundle {
 
     pub(crate) fn assemble(
         rules: Vec<Rule>,
-        settings: Option<Settings>,
+        settings: Option<Loaded>,
         sources: &[SourceDigest],
         protected: &[String],
         mut problems: Problems,
     ) -> Result<Bundle, BundleError> {
         check_protected(protected, &mut problems);
+        let settings = settings.map(|Loaded { settings, places }| {
+            limits_check::check(&settings, &rules, &places, &mut problems);
+            settings
+        });
         let names = EntityNames::new();
         let settings = settings.zip(names).and_then(|(settings, names)| {
             let protected = Protected::new(protected, &settings);

@@ -1,7 +1,5 @@
 //! The decision: candidates by the index, evaluation by Cedar, and the lattice over what matched.
 
-use std::sync::Arc;
-
 use countersign_domain::{Call, Decision, Obligations, Permission, RuleHit, obligations::MAX_APPROVAL_GROUPS};
 
 use crate::{
@@ -10,7 +8,7 @@ use crate::{
     bundle::Bundle,
     facts::Facts,
     index::Lookup,
-    panel::{Outcome, Panel},
+    panel::Outcome,
     rule::Rule,
     scene::Scene,
     verdict::{PermissionVerdict, Verdict},
@@ -79,22 +77,25 @@ impl Bundle {
         Scene { names: self.names(), call, facts, groups, owners }
     }
 
-    /// The rules whose heads may match.
-    fn candidates(&self, scene: &Scene<'_>, permission: &Permission) -> Result<Arc<Panel>, String> {
+    /// What live rules say, and what shadow rules say. The two are evaluated apart, so that nothing
+    /// that goes wrong with a shadow rule touches the decision.
+    fn tally<'a>(&'a self, scene: &Scene<'_>, permission: &Permission) -> (Tally<'a>, Tally<'a>) {
         let actions = Scene::action_names(permission);
         let actions = actions.iter().map(|name| (EntityKind::Action, name.as_str())).collect();
-        let lookup = Lookup { actions, ..scene.lookup(permission) };
-        let places = self.index().candidates(&lookup);
-        self.panels().get(places, permission.resource.exact().is_some(), |place| self.rule(place))
+        let candidates = self.index().candidates(&Lookup { actions, ..scene.lookup(permission) });
+        let shadows = |place: &u32| self.rule(*place).is_some_and(|rule| rule.shadow);
+        let (shadow, live) = candidates.into_iter().partition(shadows);
+        (self.tally_of(live, scene, permission), self.tally_of(shadow, scene, permission))
     }
 
-    /// What live rules say, and what shadow rules say.
-    fn tally<'a>(&'a self, scene: &Scene<'_>, permission: &Permission) -> (Tally<'a>, Tally<'a>) {
-        let (mut live, mut shadow) = (Tally::default(), Tally::default());
-        let outcomes = self.candidates(scene, permission).and_then(|panel| {
-            if panel.places().is_empty() {
-                return Ok((panel, Vec::new()));
-            }
+    /// What the rules at `places` say.
+    fn tally_of<'a>(&'a self, places: Vec<u32>, scene: &Scene<'_>, permission: &Permission) -> Tally<'a> {
+        let mut tally = Tally::default();
+        if places.is_empty() {
+            return tally;
+        }
+        let known = permission.resource.exact().is_some();
+        let outcomes = self.panels().get(places, known, |place| self.rule(place)).and_then(|panel| {
             let stage = scene.stage(permission, panel.members)?;
             let outcomes = panel.evaluate(self.authorizer(), &stage);
             Ok((panel, outcomes))
@@ -103,12 +104,12 @@ impl Bundle {
             Ok((panel, outcomes)) => {
                 let rules = panel.places().iter().map(|place| self.rule(*place));
                 for (rule, outcome) in rules.flatten().zip(outcomes) {
-                    if rule.shadow { &mut shadow } else { &mut live }.count(rule, outcome);
+                    tally.count(rule, outcome);
                 }
             }
-            Err(error) => live.errors.push(RuleHit { rule: "built-in/evaluation".to_owned(), reason: error }),
+            Err(error) => tally.errors.push(RuleHit { rule: "built-in/evaluation".to_owned(), reason: error }),
         }
-        (live, shadow)
+        tally
     }
 
     /// The lattice for one permission.
@@ -136,6 +137,9 @@ impl Bundle {
         }
     }
 }
+
+/// How the reason of a rule begins that could not be evaluated.
+pub(crate) const NOT_EVALUATED: &str = "the rule could not be evaluated";
 
 /// A call without permissions: nothing says what it does.
 fn not_understood() -> Decision {
@@ -184,7 +188,7 @@ impl<'a> Tally<'a> {
         let unknown = "; the resource is not known from the request, so it counts as every resource";
         match (outcome, &rule.kind) {
             (Outcome::Fails, _) | (Outcome::MayMatch, Kind::Permit(_)) => {}
-            (Outcome::Errs(error), _) => self.errors.push(hit(format!("the rule could not be evaluated: {error}"))),
+            (Outcome::Errs(error), _) => self.errors.push(hit(format!("{NOT_EVALUATED}: {error}"))),
             (Outcome::Matches, Kind::Forbid) => self.forbids.push(hit(stated("a rule forbids it"))),
             (Outcome::MayMatch, Kind::Forbid) => {
                 self.forbids.push(hit(format!("{}{unknown}", stated("a rule forbids it"))));

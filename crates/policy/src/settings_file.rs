@@ -14,8 +14,14 @@ use crate::{error::Problems, settings_check};
 /// The name of the settings' file within a bundle.
 pub(crate) const SETTINGS_FILE: &str = "countersign.toml";
 
+/// Settings, and where in the file each stands.
+pub(crate) struct Loaded {
+    pub(crate) settings: Settings,
+    pub(crate) places: Places,
+}
+
 /// Reads the settings; what is wrong goes to `problems`.
-pub(crate) fn read(text: &str, lookup: &dyn Fn(&str) -> Option<String>, problems: &mut Problems) -> Option<Settings> {
+pub(crate) fn read(text: &str, lookup: &dyn Fn(&str) -> Option<String>, problems: &mut Problems) -> Option<Loaded> {
     let lines = LineStarts::new(text);
     let mut table = match DeTable::parse(text) {
         Ok(table) => table,
@@ -48,7 +54,7 @@ pub(crate) fn read(text: &str, lookup: &dyn Fn(&str) -> Option<String>, problems
     };
     let before = problems.count();
     settings_check::check(&settings, &places, problems);
-    (problems.count() == before).then_some(settings)
+    (problems.count() == before).then_some(Loaded { settings, places })
 }
 
 /// Byte offsets of line starts.

@@ -5,7 +5,7 @@ use std::{borrow::Cow, net::IpAddr};
 use countersign_catalogue::WireRequest;
 use countersign_domain::{
     Call, Decision, Digest, Obligations, Timestamp,
-    event::{Event, Happening},
+    event::{Event, Happening, ShadowBundle},
     matching::match_digest,
 };
 use countersign_policy::{Facts, Verdict};
@@ -25,6 +25,8 @@ pub(crate) struct Deciding<'a> {
     pub incoming: &'a Incoming,
     /// What policy said.
     pub verdict: &'a Verdict,
+    /// What the shadow bundle would say. Nothing but the record sees it.
+    pub shadow: Option<ShadowBundle>,
     /// When.
     pub now: Timestamp,
 }
@@ -65,8 +67,10 @@ impl Gateway {
             }
         };
         voice.speaks_for(&call);
-        let verdict = self.decide(&call, &caller, incoming, now);
-        let deciding = Deciding { caller: &caller, call: &call, incoming, verdict: &verdict, now };
+        let facts = facts(&caller, incoming, now);
+        let verdict = self.bundle.decide(&call, &facts);
+        let shadow = self.shadow.decide(&call, &facts);
+        let deciding = Deciding { caller: &caller, call: &call, incoming, verdict: &verdict, shadow, now };
         match &verdict.decision {
             Decision::Deny { reason, .. } => self.deny(&deciding, reason).await,
             Decision::NeedsApproval { obligations, .. } => self.hold_or_collect(&deciding, obligations).await,
@@ -96,23 +100,6 @@ impl Gateway {
             body_is_signed: caller.verified.payload.is_signed(),
         };
         countersign_understanding::understand(&request, caller.target).map_err(Denial::NotUnderstood)
-    }
-
-    fn decide(&self, call: &Call, caller: &Caller<'_>, incoming: &Incoming, now: Timestamp) -> Verdict {
-        let login = &caller.claims.login;
-        self.bundle.decide(
-            call,
-            &Facts {
-                agent: &login.agent,
-                agent_groups: &login.groups,
-                owners: &login.owners,
-                target: caller.target,
-                session_age: now.since(caller.claims.issued_at),
-                unverified_task: &login.unverified_task,
-                source_ip: incoming.source_ip.parse::<IpAddr>().ok(),
-                now,
-            },
-        )
     }
 
     async fn deny(&self, deciding: &Deciding<'_>, reason: &str) -> Result<Reply, Denial> {
@@ -150,6 +137,8 @@ impl Gateway {
                 decision: deciding.verdict.decision.as_str().to_owned(),
                 rules: deciding.verdict.decision.rules().to_vec(),
                 shadow: deciding.verdict.shadow.clone(),
+                shadow_decision: deciding.verdict.shadow_decision.as_ref().map(|would| would.as_str().to_owned()),
+                shadow_bundle: deciding.shadow.clone(),
                 call: countersign_understanding::call_record(
                     deciding.call,
                     &deciding.caller.target.account,
@@ -191,6 +180,20 @@ impl Gateway {
                 Err(Denial::Unavailable { what: "the decision could not be recorded" })
             }
         }
+    }
+}
+
+fn facts<'a>(caller: &'a Caller<'_>, incoming: &Incoming, now: Timestamp) -> Facts<'a> {
+    let login = &caller.claims.login;
+    Facts {
+        agent: &login.agent,
+        agent_groups: &login.groups,
+        owners: &login.owners,
+        target: caller.target,
+        session_age: now.since(caller.claims.issued_at),
+        unverified_task: &login.unverified_task,
+        source_ip: incoming.source_ip.parse::<IpAddr>().ok(),
+        now,
     }
 }
 

@@ -8,6 +8,7 @@ use countersign_catalogue::ApiError;
 use countersign_domain::{
     RequestId, Timestamp,
     ids::{PersonId, TargetName},
+    limits::Exceeded,
 };
 use countersign_identity::session::SessionError;
 use countersign_sigv4::SignatureError;
@@ -116,6 +117,10 @@ pub(crate) enum Denial {
         /// The limit.
         limit: u32,
     },
+    /// A limit of the bundle has no room for it. SDKs retry what looks like throttling
+    /// (`LimitExceededException` too); this code is none that they know.
+    #[error("{0}. Nothing was sent")]
+    LimitReached(Exceeded),
     /// The answer does not fit through the door. The call was executed.
     #[error(
         "the call was executed, but its answer of {bytes} bytes is larger than the {limit} that fit through this door; ask for less at a time"
@@ -169,6 +174,7 @@ impl Denial {
             Denial::Token(_) => "InvalidIdentityToken".to_owned(),
             Denial::PathLost { .. } => "SignatureDoesNotMatch".to_owned(),
             Denial::ApprovalRequired { .. } => "ApprovalRequired".to_owned(),
+            Denial::LimitReached(_) | Denial::TooManyPending { .. } => "LimitReached".to_owned(),
             Denial::OutcomeUnknown { .. } => "OutcomeUnknown".to_owned(),
             Denial::AnswerTooLarge { .. } => "ResponseTooLarge".to_owned(),
             Denial::Unmaskable(_) => "ResponseWithheld".to_owned(),
@@ -180,7 +186,6 @@ impl Denial {
             | Denial::Rejected { .. }
             | Denial::NotAsked { .. }
             | Denial::NotSent { .. }
-            | Denial::TooManyPending { .. }
             | Denial::ReadUnanswered
             | Denial::Unavailable { .. } => access_denied.to_owned(),
         }
@@ -205,6 +210,7 @@ impl Denial {
             Denial::NotSent { .. } => "not-sent",
             Denial::OutcomeUnknown { .. } => "outcome-unknown",
             Denial::TooManyPending { .. } => "too-many-pending",
+            Denial::LimitReached(_) => "limit-reached",
             Denial::AnswerTooLarge { .. } => "answer-too-large",
             Denial::Unmaskable(_) => "unmaskable",
             Denial::ReadUnanswered => "read-unanswered",

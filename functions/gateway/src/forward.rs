@@ -40,12 +40,19 @@ struct Completion {
 }
 
 impl Gateway {
-    /// Forwards the call: write-ahead event and credential first, both or nothing leaves.
+    /// Forwards the call: write-ahead event, counted against its limits, and credential first; all
+    /// of them or nothing leaves.
     pub(crate) async fn forward(&self, deciding: &Deciding<'_>, obligations: &Obligations) -> Result<Reply, Denial> {
-        let (decided, credentials) = tokio::join!(self.record_decision(deciding), self.credentials(deciding));
+        let (decided, counted, credentials) =
+            tokio::join!(self.record_decision(deciding), self.count(deciding), self.credentials(deciding));
         let decided = decided?;
+        let counted = match counted {
+            Ok(Some(exceeded)) => return Err(self.limited(deciding, decided, exceeded).await),
+            Ok(None) => Ok(()),
+            Err(denial) => Err(denial),
+        };
         let mut completion = Completion::default();
-        let result = match credentials {
+        let result = match counted.and(credentials) {
             Ok(credentials) => self.send(deciding, obligations, &credentials, &mut completion).await,
             Err(denial) => {
                 completion.error = Some(denial.to_string());

@@ -1,10 +1,14 @@
 //! The gateway: everything that lives as long as the function instance, and the way of a request
 //! through it.
 
-use std::fmt;
+use std::{fmt, path::Path};
 
 use countersign_aws::{
-    authority::Authority, documents::Documents, environment::BaseUrl, forward::Forwarder, frozen::FrozenStore,
+    authority::Authority,
+    documents::Documents,
+    environment::{BaseUrl, list, required},
+    forward::Forwarder,
+    frozen::FrozenStore,
     keys::Keys, outcomes::Outcomes, record::Recorder, states::StateMachine, sts::Roles,
 };
 use countersign_domain::{Digest, Timestamp, event::WriterKind};
@@ -19,7 +23,9 @@ use countersign_startup::{StartError, Startup};
 use tokio::sync::OnceCell;
 use zeroize::Zeroizing;
 
-use crate::{denial::Denial, door::Incoming, reply::Reply, settings::GatewaySettings, stops::Stops, voice::Voice};
+use crate::{
+    denial::Denial, door::Incoming, reply::Reply, settings::GatewaySettings, shadow::Shadow, stops::Stops, voice::Voice,
+};
 
 /// What the sealing keys of sessions are derived under.
 const SEALING_LABEL: &str = "countersign/session-sealing/v1";
@@ -28,6 +34,7 @@ const SEALING_LABEL: &str = "countersign/session-sealing/v1";
 pub(crate) struct Gateway {
     pub(crate) settings: GatewaySettings,
     pub(crate) bundle: Bundle,
+    pub(crate) shadow: Shadow,
     pub(crate) tokens: TokenVerifier<Documents>,
     pub(crate) authority: Authority,
     pub(crate) outcomes: Outcomes,
@@ -56,6 +63,7 @@ impl Gateway {
     pub(crate) fn start() -> Result<Self, StartError> {
         let settings = GatewaySettings::from_env()?;
         let start = Startup::read()?;
+        let shadow = Shadow::load(Path::new(&required("COUNTERSIGN_BUNDLE_DIR")?), &list("COUNTERSIGN_PROTECTED_ARNS")?);
         let (aws, from_bundle) = (&start.aws, start.bundle.settings());
         let tokens =
             TokenVerifier::new(from_bundle.agent_issuers.clone(), from_bundle.person_issuers.clone(), aws.documents());
@@ -72,6 +80,7 @@ impl Gateway {
             stops: Stops::default(),
             sealer: OnceCell::new(),
             settings,
+            shadow,
             tokens,
             bundle: start.bundle,
         })

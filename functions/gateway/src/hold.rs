@@ -14,10 +14,14 @@ use countersign_domain::{
     AgentId, Caller as FrozenCaller, Digest, FrozenCall, GroupName, Obligations, RequestId, Timestamp,
     event::{Event, Happening},
     ids::RegionName,
+    limits::Exceeded,
     request::{OutcomeKind, RequestState},
 };
 
-use crate::{decide::Deciding, denial::Denial, door::LARGEST_ANSWER, gateway::Gateway, login::subject, reply::Reply};
+use crate::{
+    budget::Budget, decide::Deciding, denial::Denial, door::LARGEST_ANSWER, gateway::Gateway, login::subject,
+    reply::Reply,
+};
 
 /// The client's own id of a call, the same on each of its automatic retries.
 /// Source: AWS SDKs and Tools Reference Guide, "Retry behavior".
@@ -214,7 +218,8 @@ impl Gateway {
         let frozen = self.freeze(deciding, obligations, request_id.clone())?;
         // What could not be read back would be approved in vain.
         countersign_understanding::reidentify(&frozen, deciding.caller.target).map_err(Denial::NotUnderstood)?;
-        self.record_decision(deciding).await?;
+        let budget = self.budget(deciding)?;
+        let decided = self.record_decision(deciding).await?;
         let (sealed, frozen_digest) = self.frozen.seal(&frozen).await.map_err(|error| {
             tracing::error!(%error, "the call cannot be frozen");
             Denial::Unavailable { what: "the call could not be frozen" }
@@ -233,8 +238,10 @@ impl Gateway {
             expires_at: frozen.expires_at,
             sealed,
         };
-        if let Some(other) = self.open(&request, replaces, deciding.now).await? {
-            return Ok(other);
+        match self.open(&request, replaces, &budget, deciding.now).await? {
+            Opening::Opened => {}
+            Opening::Waits(other) => return Ok(other),
+            Opening::Exceeded(exceeded) => return Err(self.limited(deciding, decided, exceeded).await),
         }
         let event = Event {
             at: deciding.now,
@@ -296,19 +303,22 @@ impl Gateway {
         words
     }
 
-    /// Stores the request. `Some` when this call turned out to wait already, or may not wait.
+    /// Stores the request, unless this call turns out to wait already, or may not wait.
     async fn open(
         &self,
         request: &UntrustedRequest,
         replaces: Option<&RequestId>,
+        budget: &Budget,
         now: Timestamp,
-    ) -> Result<Option<Denial>, Denial> {
+    ) -> Result<Opening, Denial> {
         let limits = &self.bundle.settings().limits;
         let new = NewRequest {
             request,
             findable_until: request.expires_at.plus(Duration::from_secs(u64::from(limits.collect_seconds))),
             pending_slots: limits.pending_per_agent,
             replaces,
+            pools: &budget.pools,
+            charges: &budget.charges,
         };
         let mut opened = self.authority.open_request(&new, now).await.map_err(unreadable)?;
         if let Opened::TooManyPending(slots) = &opened
@@ -317,11 +327,12 @@ impl Gateway {
             opened = self.authority.open_request(&new, now).await.map_err(unreadable)?;
         }
         match opened {
-            Opened::Opened => Ok(None),
+            Opened::Opened => Ok(Opening::Opened),
+            Opened::Exceeded(exceeded) => Ok(Opening::Exceeded(exceeded)),
             Opened::MatchTaken(other) => {
                 let other = self.authority.request(&other.request).await.map_err(unreadable)?;
                 match other {
-                    Some(other) => Ok(Some(self.waiting(&other))),
+                    Some(other) => Ok(Opening::Waits(self.waiting(&other))),
                     None => Err(Denial::Unavailable { what: "the request cannot be read" }),
                 }
             }
@@ -363,6 +374,14 @@ impl Gateway {
             wait_at: format!("{}/_/v1/requests/{}", self.settings.gateway_url, request.request),
         }
     }
+}
+
+/// What storing a request came to.
+enum Opening {
+    Opened,
+    /// The same call waits already.
+    Waits(Denial),
+    Exceeded(Exceeded),
 }
 
 fn groups(names: &BTreeSet<GroupName>) -> String {

@@ -1,5 +1,6 @@
 //! The Lambda that faces agents.
 
+mod budget;
 mod caller;
 mod decide;
 mod denial;
@@ -11,6 +12,7 @@ mod login;
 mod own;
 mod reply;
 mod settings;
+mod shadow;
 mod stops;
 mod voice;
 

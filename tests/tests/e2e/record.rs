@@ -21,12 +21,22 @@ pub(crate) const TESTS: &[Test] = &[
 /// A stored event.
 #[derive(Debug)]
 pub(crate) struct Stored {
+    pub chain: String,
     sequence: u64,
     pub event: Event,
 }
 
 /// Every event with `field` = `value`, from the emulator's own tables, each with its hash checked.
 pub(crate) fn events(stack: &Stack, field: &str, value: &str) -> Result<Vec<Stored>> {
+    stored(stack, Some((field, value)))
+}
+
+/// Every event.
+pub(crate) fn all_events(stack: &Stack) -> Result<Vec<Stored>> {
+    stored(stack, None)
+}
+
+fn stored(stack: &Stack, wanted: Option<(&str, &str)>) -> Result<Vec<Stored>> {
     let table = setting(stack, "COUNTERSIGN_RECORD_TABLE")?;
     let keys = operator_keys(stack);
     let order = json!({"service": "dynamodb", "operation": "scan", "parameters": {"TableName": table}});
@@ -35,7 +45,7 @@ pub(crate) fn events(stack: &Stack, field: &str, value: &str) -> Result<Vec<Stor
     let mut found = Vec::new();
     for item in items {
         let text = |name: &str| item.pointer(&format!("/{name}/S")).and_then(Json::as_str);
-        if text(field) != Some(value) {
+        if wanted.is_some_and(|(field, value)| text(field) != Some(value)) {
             continue;
         }
         let body = text("body").context("an event without body")?;
@@ -46,7 +56,7 @@ pub(crate) fn events(stack: &Stack, field: &str, value: &str) -> Result<Vec<Stor
             hash(&chain, sequence, &digest("previous")?, body) == digest("hash")?,
             "the hash of {chain} {sequence} is wrong"
         );
-        found.push(Stored { sequence, event: serde_json::from_str(body)? });
+        found.push(Stored { chain, sequence, event: serde_json::from_str(body)? });
     }
     found.sort_by_key(|stored| (stored.event.at, stored.sequence));
     Ok(found)

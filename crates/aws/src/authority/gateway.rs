@@ -2,13 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_dynamodb::{operation::delete_item::DeleteItemError, types::AttributeValue};
+use aws_sdk_dynamodb::{
+    operation::delete_item::DeleteItemError,
+    types::{AttributeValue, TransactWriteItem},
+};
 use aws_smithy_runtime_api::client::result::SdkError;
-use countersign_domain::{AgentId, Digest, RequestId, Timestamp};
+use countersign_domain::{
+    AgentId, Digest, RequestId, Timestamp,
+    limits::{Charge, Counted, Exceeded, PendingPool},
+};
 
 use super::{
     Authority, AuthorityError, MatchItem, Put, RETENTION, SealedBody, UntrustedRequest,
-    item::{Attributes, ItemReader, ItemWriter, Key, time_value},
+    item::{Attributes, BadAttribute, ItemReader, ItemWriter, Key, time_value},
+    limits::{self, Trial},
     transact::{self, Transacted},
 };
 use crate::ServiceError;
@@ -16,7 +23,7 @@ use crate::ServiceError;
 const PENDING: &str = "PEND#";
 const DELIVERY: &str = "DLV#";
 /// How often colliding with another instance is tried again.
-const ATTEMPTS: usize = 4;
+const ATTEMPTS: u32 = 16;
 
 /// A request to be opened.
 #[derive(Clone, Debug)]
@@ -30,6 +37,10 @@ pub struct NewRequest<'a> {
     pub pending_slots: u32,
     /// The closed request that the same call belonged to before, if there is one.
     pub replaces: Option<&'a RequestId>,
+    /// Further pools that it takes a place in.
+    pub pools: &'a [PendingPool],
+    /// Counters that it is added to.
+    pub charges: &'a [Charge],
 }
 
 /// What opening a request came to.
@@ -42,6 +53,8 @@ pub enum Opened {
     /// Every slot of the agent is taken, by these requests. Those that are closed by now can be
     /// released.
     TooManyPending(Vec<PendingSlot>),
+    /// A limit has no room for it.
+    Exceeded(Exceeded),
 }
 
 /// A `PEND#` item: a slot that a waiting request holds.
@@ -65,21 +78,32 @@ pub enum Delivery {
 }
 
 impl Authority {
-    /// Opens a request: its item, the match item that finds it and a slot, all or nothing.
+    /// Opens a request: its item, the match item that finds it, a slot in each pool, and what it
+    /// adds to counters, all or nothing.
     ///
     /// # Errors
     /// [`AuthorityError`] when the table does not answer; nothing is known to be stored then, and a
     /// request that was stored after all expires without ever having been announced.
     pub async fn open_request(&self, new: &NewRequest<'_>, now: Timestamp) -> Result<Opened, AuthorityError> {
-        for _ in 0..ATTEMPTS {
-            let taken = self.pending_slots(&new.request.agent, now).await?;
-            let Some(slot) = (0..new.pending_slots).find(|slot| !taken.contains_key(slot)) else {
-                return Ok(Opened::TooManyPending(taken.into_values().collect()));
+        let mut trial = match Trial::new(new.charges) {
+            Ok(trial) => trial,
+            Err(exceeded) => return Ok(Opened::Exceeded(exceeded)),
+        };
+        for attempt in 0..ATTEMPTS {
+            let slots = match self.free_slots(new, now).await? {
+                Ok(slots) => slots,
+                Err(refused) => return Ok(refused),
             };
-            let refused = match self.transact(self.opening(new, slot, now)?).await? {
+            let mut members = self.opening(new, &slots, now)?;
+            let first_counter = members.len();
+            members.extend(trial.updates(self)?);
+            let refused = match self.transact(members).await? {
                 Transacted::Done => return Ok(Opened::Opened),
                 Transacted::Refused(members) => members,
-                Transacted::Conflict => continue,
+                Transacted::Conflict => {
+                    limits::pause(attempt).await;
+                    continue;
+                }
             };
             if refused.iter().any(|(member, _)| *member == MATCH_MEMBER) {
                 // Somebody was first: unless the answer to our own transaction was lost.
@@ -89,9 +113,46 @@ impl Authority {
                     None => continue,
                 }
             }
-            // The slot was taken between the two calls: look for another.
+            if let Some(exceeded) = trial.learn(&refused, first_counter)? {
+                return Ok(Opened::Exceeded(exceeded));
+            }
+            // A slot was taken between the two calls, or a counter wants another condition.
         }
         Err(AuthorityError::Contended(transact::OPERATION))
+    }
+
+    /// A free slot of the agent and one of each pool, or why there is none.
+    async fn free_slots(
+        &self,
+        new: &NewRequest<'_>,
+        now: Timestamp,
+    ) -> Result<Result<Vec<Key>, Opened>, AuthorityError> {
+        let agent = &new.request.agent;
+        let taken = self.pending_slots(&format!("{PENDING}{agent}"), now).await?;
+        let Some(slot) = (0..new.pending_slots).find(|slot| !taken.contains_key(slot)) else {
+            return Ok(Err(Opened::TooManyPending(taken.into_values().collect())));
+        };
+        let mut slots = vec![Key::of(PENDING, agent.as_str(), &slot.to_string())];
+        for pool in new.pools {
+            // No agent's name holds a `#`.
+            let about = format!("limit#{}#{}", pool.limit, pool.subject.key());
+            let taken = self.pending_slots(&format!("{PENDING}{about}"), now).await?;
+            match (0..pool.pending).find(|slot| !taken.contains_key(slot)) {
+                Some(slot) => slots.push(Key::of(PENDING, &about, &slot.to_string())),
+                None => {
+                    return Ok(Err(Opened::Exceeded(Exceeded {
+                        limit: pool.limit.clone(),
+                        subject: pool.subject.clone(),
+                        counted: Counted::Pending,
+                        most: pool.pending,
+                        used: u32::try_from(taken.len()).unwrap_or(u32::MAX),
+                        needed: 1,
+                        resets_at: None,
+                    })));
+                }
+            }
+        }
+        Ok(Ok(slots))
     }
 
     /// The request that a call with this digest belongs to. It may have expired.
@@ -140,6 +201,11 @@ impl Authority {
                 continue;
             }
             let Ok(slot) = item.text("sk") else { continue };
+            // The others first: while this one stands, another try finds them.
+            for place in item.texts("also", |place| Ok::<_, BadAttribute>(place)).unwrap_or_default() {
+                let Some((pk, sk)) = place.rsplit_once('#').filter(|(pk, _)| pk.starts_with(PENDING)) else { continue };
+                self.release_slot(&Key { pk: pk.to_owned(), sk: sk.to_owned() }, request).await?;
+            }
             self.release_slot(&Key::of(PENDING, agent.as_str(), slot), request).await?;
         }
         Ok(())
@@ -170,13 +236,9 @@ impl Authority {
     }
 
     /// The slots that are taken at `now`.
-    async fn pending_slots(
-        &self,
-        agent: &AgentId,
-        now: Timestamp,
-    ) -> Result<BTreeMap<u32, PendingSlot>, AuthorityError> {
+    async fn pending_slots(&self, pool: &str, now: Timestamp) -> Result<BTreeMap<u32, PendingSlot>, AuthorityError> {
         let mut taken = BTreeMap::new();
-        for item in self.partition(&format!("{PENDING}{agent}")).await? {
+        for item in self.partition(pool).await? {
             let slot = PendingSlot::read(&item)?;
             if slot.expires_at > now {
                 taken.insert(slot.slot, slot);
@@ -188,9 +250,9 @@ impl Authority {
     fn opening(
         &self,
         new: &NewRequest<'_>,
-        slot: u32,
+        slots: &[Key],
         now: Timestamp,
-    ) -> Result<Vec<aws_sdk_dynamodb::types::TransactWriteItem>, ServiceError> {
+    ) -> Result<Vec<TransactWriteItem>, ServiceError> {
         let request = new.request;
         let match_key = Key::single(MatchItem::PREFIX, &request.match_digest.to_string());
         let match_item = ItemWriter::new(&match_key)
@@ -206,17 +268,23 @@ impl Authority {
             match_names.push("request");
             match_values.insert(":closed".to_owned(), AttributeValue::S(closed.to_string()));
         }
-        let slot_item = ItemWriter::new(&Key::of(PENDING, request.agent.as_str(), &slot.to_string()))
-            .text("request", request.request.as_str())
-            .time("expires_at", request.expires_at)
-            .ttl(request.expires_at)
-            .build();
-        let slot_values: Attributes = [(":now".to_owned(), time_value(now))].into();
-        Ok(vec![
+        let mut members = vec![
             self.put_member(request.write(), "attribute_not_exists(pk)", &[], None)?,
             self.put_member(match_item, &match_condition, &match_names, Some(match_values))?,
-            self.put_member(slot_item, VACANT, &["expires_at"], Some(slot_values))?,
-        ])
+        ];
+        for (place, slot) in slots.iter().enumerate() {
+            let mut item = ItemWriter::new(slot)
+                .text("request", request.request.as_str())
+                .time("expires_at", request.expires_at)
+                .ttl(request.expires_at);
+            if place == 0 {
+                // The agent's own slot names the others, so that they are found when it is released.
+                item = item.texts("also", slots.iter().skip(1).map(|other| format!("{}#{}", other.pk, other.sk)));
+            }
+            let values: Attributes = [(":now".to_owned(), time_value(now))].into();
+            members.push(self.put_member(item.build(), VACANT, &["expires_at"], Some(values))?);
+        }
+        Ok(members)
     }
 }
 

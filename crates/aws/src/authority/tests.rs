@@ -1,4 +1,6 @@
-use countersign_domain::{AgentId, Digest, PersonId, RequestId, SessionId, TargetName, Timestamp, certificate::Proof};
+use countersign_domain::{
+    AgentId, Digest, PersonId, RequestId, SessionId, TargetName, Timestamp, certificate::Proof, limits::Charge,
+};
 use serde_json::{Value as Json, json};
 
 use super::*;
@@ -21,7 +23,14 @@ fn request() -> UntrustedRequest {
 }
 
 fn new(request: &UntrustedRequest) -> NewRequest<'_> {
-    NewRequest { request, findable_until: Timestamp::from_secs(90_000), pending_slots: 2, replaces: None }
+    NewRequest {
+        request,
+        findable_until: Timestamp::from_secs(90_000),
+        pending_slots: 2,
+        replaces: None,
+        pools: &[],
+        charges: &[],
+    }
 }
 
 fn now() -> Timestamp {
@@ -115,6 +124,56 @@ async fn slots_are_capped_and_contended_ones_are_looked_for_again() {
     let server = Server::start(script).await;
     assert_eq!(authority(&server).open_request(&new(&request()), now()).await.unwrap(), Opened::Opened);
     assert_eq!(server.received()[5].json()["TransactItems"][2]["Put"]["Item"]["sk"]["S"], "1");
+}
+
+#[tokio::test]
+async fn a_request_takes_a_place_in_each_pool_and_is_counted_in_the_same_transaction() {
+    let limit = json!({"name": "writes", "per": "target", "calls": 9, "pending": 2, "window": "1h"});
+    let limit: countersign_domain::limits::RateLimit = serde_json::from_value(limit).unwrap();
+    let stored = request();
+    let of = countersign_domain::limits::Circumstances {
+        agent: &stored.agent,
+        groups: &[].into(),
+        target: &stored.target,
+        rules: &[],
+    };
+    let pools = limit.pools(&of);
+    let charges = limit.counters(&of, now()).into_iter().map(|counter| Charge { counter, resources: [].into() });
+    let charges: Vec<_> = charges.collect();
+    let new = NewRequest { pools: &pools, charges: &charges, ..new(&stored) };
+    let server = Server::start([slots(&[]), slots(&[("0", 20_000)]), ok(&json!({}))]).await;
+    assert_eq!(authority(&server).open_request(&new, now()).await.unwrap(), Opened::Opened);
+    let members = server.received()[2].json()["TransactItems"].as_array().unwrap().clone();
+    let own = &members[2]["Put"]["Item"];
+    assert_eq!(own["also"], json!({"SS": ["PEND#limit#writes#target#sandbox#1"]}));
+    let pool = &members[3]["Put"]["Item"];
+    assert_eq!((&pool["pk"]["S"], &pool["sk"]["S"]), (&json!("PEND#limit#writes#target#sandbox"), &json!("1")));
+    assert_eq!(members[4]["Update"]["Key"]["pk"]["S"], "LIM#writes#target#sandbox");
+    // A full pool, and a full counter.
+    let server = Server::start([slots(&[]), slots(&[("0", 20_000), ("1", 20_000)])]).await;
+    let opened = authority(&server).open_request(&new, now()).await.unwrap();
+    assert!(matches!(opened, Opened::Exceeded(exceeded) if exceeded.counted.as_str() == "pending"));
+    let none = || json!({"Code": "None"});
+    let full = json!({"Code": "ConditionalCheckFailed", "Item": {"calls": {"N": "9"}}});
+    let kind = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException";
+    let reasons = json!([none(), none(), none(), none(), full]);
+    let cancelled = Act::json(400, &json!({"__type": kind, "Message": "x", "CancellationReasons": reasons}));
+    let server = Server::start([slots(&[]), slots(&[]), cancelled]).await;
+    let opened = authority(&server).open_request(&new, now()).await.unwrap();
+    assert!(matches!(opened, Opened::Exceeded(exceeded) if exceeded.counted.as_str() == "calls"));
+}
+
+#[tokio::test]
+async fn a_released_request_gives_back_its_place_in_every_pool() {
+    let stored = request();
+    let own = json!({
+        "pk": {"S": "PEND#deployer"}, "sk": {"S": "0"}, "request": {"S": stored.request},
+        "expires_at": {"N": "20000"}, "also": {"SS": ["PEND#limit#writes#target#sandbox#1"]},
+    });
+    let server = Server::start([ok(&json!({"Items": [own]})), ok(&json!({})), ok(&json!({}))]).await;
+    authority(&server).release_slots(&stored.agent, &stored.request).await.unwrap();
+    let keys: Vec<_> = server.received()[1..].iter().map(|one| one.json()["Key"]["pk"]["S"].clone()).collect();
+    assert_eq!(keys, [json!("PEND#limit#writes#target#sandbox"), json!("PEND#deployer")]);
 }
 
 fn scopes() -> QuarantineScopes {

@@ -10,7 +10,23 @@ pub(super) fn copy_bundle(config: &StackConfig, state_dir: &Path) -> Result<Path
     let from = config.bundle.clone().unwrap_or_else(|| config.template.with_file_name("bundle"));
     let to = state_dir.join("bundle");
     std::fs::create_dir_all(&to).map_err(StackError::io("making the bundle's folder"))?;
-    let entries = std::fs::read_dir(&from).map_err(StackError::io(format!("reading `{}`", from.display())))?;
+    copy_files(&from, &to)?;
+    // The bundle that is only tried out goes along.
+    let shadow = from.join("shadow");
+    if shadow.is_dir() {
+        let to = to.join("shadow");
+        std::fs::create_dir_all(&to).map_err(StackError::io("making the shadow bundle's folder"))?;
+        copy_files(&shadow, &to)?;
+    }
+    if !to.join("countersign.toml").is_file() {
+        return Err(StackError::Usage(format!("`{}` has no countersign.toml", from.display())));
+    }
+    Ok(to)
+}
+
+/// Copies rules and settings.
+fn copy_files(from: &Path, to: &Path) -> Result<(), StackError> {
+    let entries = std::fs::read_dir(from).map_err(StackError::io(format!("reading `{}`", from.display())))?;
     for entry in entries {
         let path = entry.map_err(StackError::io("reading the bundle"))?.path();
         let Some(name) = path.file_name() else { continue };
@@ -19,10 +35,7 @@ pub(super) fn copy_bundle(config: &StackConfig, state_dir: &Path) -> Result<Path
             std::fs::copy(&path, to.join(name)).map_err(StackError::io(format!("copying `{}`", path.display())))?;
         }
     }
-    if !to.join("countersign.toml").is_file() {
-        return Err(StackError::Usage(format!("`{}` has no countersign.toml", from.display())));
-    }
-    Ok(to)
+    Ok(())
 }
 
 /// The ids of the bundle's persons, for the sign-in page.

@@ -11,6 +11,8 @@ mod harness;
 #[cfg(test)]
 mod lattice;
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
 mod loading;
 #[cfg(test)]
 mod parameters;
@@ -18,3 +20,5 @@ mod parameters;
 mod properties;
 #[cfg(test)]
 mod resources;
+#[cfg(test)]
+mod shadows;
