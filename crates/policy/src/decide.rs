@@ -8,6 +8,7 @@ use crate::{
     bundle::Bundle,
     facts::Facts,
     index::Lookup,
+    lesson,
     panel::Outcome,
     rule::Rule,
     scene::Scene,
@@ -60,7 +61,8 @@ impl Bundle {
             });
         }
         let live = verdict.per_permission.iter().map(|one| one.decision.clone());
-        verdict.decision = live.reduce(Decision::join).map_or_else(not_understood, within_group_limit);
+        let decision = live.reduce(Decision::join).map_or_else(not_understood, within_group_limit);
+        verdict.decision = self.taught(&scene, call, decision, &verdict.per_permission);
         sort(&mut verdict.shadow);
         sort(&mut verdict.errors);
         if !verdict.shadow.is_empty() {
@@ -133,13 +135,23 @@ impl Bundle {
         }
         match merged(permits) {
             Some((obligations, rules)) => Decision::Allow { obligations, rules },
-            None => Decision::Deny { reason: self.teach(scene, permission), rules: Vec::new() },
+            None => Decision::Deny {
+                reason: format!(
+                    "no rule permits `{}` on `{}`",
+                    permission.action,
+                    lesson::plain(permission.resource.as_str(), LONGEST_RESOURCE)
+                ),
+                rules: Vec::new(),
+            },
         }
     }
 }
 
 /// How the reason of a rule begins that could not be evaluated.
 pub(crate) const NOT_EVALUATED: &str = "the rule could not be evaluated";
+
+/// The most characters of a resource in a reason: the rest of the reason matters more.
+const LONGEST_RESOURCE: usize = 300;
 
 /// A call without permissions: nothing says what it does.
 fn not_understood() -> Decision {

@@ -14,14 +14,11 @@ use crate::{
     facts::Facts,
     open,
     panel::{self, Outcome, Panel},
-    rule::{Key, Rule, permit},
+    rule::{Rule, permit},
     scene::{Scene, Stage},
     verdict::Verdict,
     vocabulary::{ContextMembers, EntityKind},
 };
-
-/// How many rules a search for the nearest one looks at.
-const NEAREST_LOOKS_AT: usize = 32;
 
 /// What a rule does when it matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -96,7 +93,8 @@ impl Bundle {
         Explanation { verdict: self.decide(call, facts), considered }
     }
 
-    fn about(&self, permission: &Permission, most: usize) -> Vec<&Rule> {
+    /// At most `most` rules about the permission's action.
+    pub(crate) fn about(&self, permission: &Permission, most: usize) -> Vec<&Rule> {
         let names = Scene::action_names(permission);
         let names: Vec<_> = names.iter().map(|name| (EntityKind::Action, name.as_str())).collect();
         self.index().about(&names, most).into_iter().filter_map(|place| self.rule(place)).collect()
@@ -110,6 +108,7 @@ impl Bundle {
                 panel.evaluate(self.authorizer(), &stage).pop().unwrap_or(Outcome::Fails)
             });
             let unmet = if outcome == Outcome::Fails { self.unmet(rule, &stage, permission) } else { Vec::new() };
+            let unmet = unmet.into_iter().map(|part| part.text).collect();
             Considered {
                 action: permission.action.clone(),
                 resource: permission.resource.as_str().to_owned(),
@@ -136,7 +135,7 @@ impl Bundle {
     }
 
     /// The parts of a rule that do not hold.
-    fn unmet(&self, rule: &Rule, stage: &Stage, permission: &Permission) -> Vec<String> {
+    pub(crate) fn unmet(&self, rule: &Rule, stage: &Stage, permission: &Permission) -> Vec<Part> {
         let Ok(parsed) = rule.parsed() else { return Vec::new() };
         let known = permission.resource.exact().is_some();
         let holds = |part: &Template| {
@@ -146,68 +145,64 @@ impl Bundle {
                 .and_then(|part| PolicySet::from_policies([part]).map_err(|error| error.to_string()));
             let mut holds = false;
             if let Ok(set) = set {
-                panel::evaluate(self.authorizer(), &set, stage, known, |_, _| holds = true);
+                panel::evaluate(self.authorizer(), &set, stage, known, |_, outcome| {
+                    // What cannot be evaluated, as where a parameter is missing, does not hold.
+                    holds = !matches!(outcome, Outcome::Errs(_));
+                });
             }
             holds
         };
-        parts(&parsed.body).into_iter().filter(|(_, part)| !holds(part)).map(|(text, _)| text).collect()
-    }
-
-    /// What to tell an agent whose call nothing permits: the nearest rule that would let it pass
-    /// or hold it for approval. Rules about other agents are left out, and so are shadow rules.
-    pub(crate) fn teach(&self, scene: &Scene<'_>, permission: &Permission) -> String {
-        let what = format!("no rule permits `{}` on `{}`", permission.action, permission.resource.as_str());
-        let tellable = |rule: &&Rule| {
-            let own = match &rule.head.principal {
-                Key::Any => true,
-                Key::Is(EntityKind::Agent, id) => id == scene.facts.agent.as_str(),
-                Key::Is(_, id) => scene.groups.iter().any(|group| group.as_str() == id),
-            };
-            own && !rule.shadow && !matches!(rule.kind, Kind::Forbid) && !rule.analysis().names_principals
-        };
-        let rules: Vec<_> = self.about(permission, NEAREST_LOOKS_AT).into_iter().filter(tellable).collect();
-        let considered = self.consider(scene, permission, &rules);
-        let nearest = considered.into_iter().min_by_key(|one| (one.unmet.len(), one.effect, one.rule.clone()));
-        let Some(nearest) = nearest else { return what };
-        let would = if nearest.effect == RuleEffect::Approval { "could be asked for" } else { "would pass" };
-        let condition = match nearest.unmet.first() {
-            Some(_) => format!("with {}", nearest.unmet.join(" and ")),
-            None => "on a resource that the request names exactly".to_owned(),
-        };
-        let reason = nearest.reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
-        let text = format!("{what}; by the rule `{}`{reason} it {would} {condition}", nearest.rule);
-        text.chars().take(LONGEST_LESSON).collect()
+        parts(&parsed.body).into_iter().filter(|part| !holds(&part.rule)).collect()
     }
 }
 
-/// The most characters that a denial teaches.
-const LONGEST_LESSON: usize = 600;
+/// What a part of a rule asks for.
+pub(crate) enum About {
+    /// Who calls.
+    Principal,
+    /// The resource, by the head.
+    Resource(ResourceConstraint),
+    /// A part of a `when` holds.
+    Holds(Arc<Expr>),
+    /// An `unless` does not.
+    HoldsNot(Arc<Expr>),
+}
 
-/// The parts of a rule, each as a rule of its own with its text.
-fn parts(body: &Template) -> Vec<(String, Template)> {
+/// A part of a rule, as a rule of its own.
+pub(crate) struct Part {
+    /// As rules write it.
+    pub(crate) text: String,
+    /// What it asks for.
+    pub(crate) about: About,
+    rule: Template,
+}
+
+/// The parts of a rule, each as a rule of its own.
+pub(crate) fn parts(body: &Template) -> Vec<Part> {
     let with = |principal: PrincipalConstraint, resource: ResourceConstraint| {
         Template::new("part", Effect::Permit, principal, ActionConstraint::Any, resource)
     };
     let mut parts = Vec::new();
     if body.principal != PrincipalConstraint::Any {
-        let part = with(body.principal.clone(), ResourceConstraint::Any);
-        parts.push((format!("`principal {}`", body.principal), part));
+        let rule = with(body.principal.clone(), ResourceConstraint::Any);
+        parts.push(Part { text: format!("`principal {}`", body.principal), about: About::Principal, rule });
     }
     if body.resource != ResourceConstraint::Any {
-        let part = with(PrincipalConstraint::Any, body.resource.clone());
-        parts.push((format!("`resource {}`", body.resource), part));
+        let rule = with(PrincipalConstraint::Any, body.resource.clone());
+        let about = About::Resource(body.resource.clone());
+        parts.push(Part { text: format!("`resource {}`", body.resource), about, rule });
     }
     for clause in body.clauses() {
-        for (text, clause) in conjuncts(clause) {
-            let part = with(PrincipalConstraint::Any, ResourceConstraint::Any).try_with_clauses([clause]);
-            parts.extend(part.ok().map(|part| (text, part)));
+        for (text, about, clause) in conjuncts(clause) {
+            let rule = with(PrincipalConstraint::Any, ResourceConstraint::Any).try_with_clauses([clause]);
+            parts.extend(rule.ok().map(|rule| Part { text, about, rule }));
         }
     }
     parts
 }
 
 /// A `when` cut at its top-level `&&`; an `unless` whole.
-fn conjuncts(clause: &Clause) -> Vec<(String, Clause)> {
+fn conjuncts(clause: &Clause) -> Vec<(String, About, Clause)> {
     fn cut<'a>(expression: &'a Arc<Expr>, into: &mut Vec<&'a Arc<Expr>>) {
         match expression.as_ref() {
             Expr::BinaryOp { op: BinaryOp::And, left, right } => {
@@ -221,8 +216,13 @@ fn conjuncts(clause: &Clause) -> Vec<(String, Clause)> {
         Clause::When(expression) => {
             let mut found = Vec::new();
             cut(expression, &mut found);
-            found.into_iter().map(|part| (format!("`{part}`"), Clause::When(Arc::clone(part)))).collect()
+            let part = |part: &Arc<Expr>| {
+                (format!("`{part}`"), About::Holds(Arc::clone(part)), Clause::When(Arc::clone(part)))
+            };
+            found.into_iter().map(part).collect()
         }
-        Clause::Unless(expression) => vec![(format!("not `{expression}`"), clause.clone())],
+        Clause::Unless(expression) => {
+            vec![(format!("not `{expression}`"), About::HoldsNot(Arc::clone(expression)), clause.clone())]
+        }
     }
 }

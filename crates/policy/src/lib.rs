@@ -16,6 +16,7 @@ mod error;
 mod explain;
 mod facts;
 mod index;
+mod lesson;
 mod limits_check;
 mod nearest;
 mod open;

@@ -11,6 +11,8 @@ mod harness;
 #[cfg(test)]
 mod lattice;
 #[cfg(test)]
+mod lessons;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod loading;
