@@ -261,10 +261,12 @@ fn fields_of(source: &str, structure: &str) -> Result<BTreeSet<String>> {
 
 #[test]
 fn every_setting_is_documented() -> Result<()> {
-    let source = fs::read_to_string(root().join("crates/domain/src/settings.rs"))?;
+    let read = |path: &str| fs::read_to_string(root().join("crates/domain/src").join(path));
+    let source = read("settings.rs")? + &read("limits/settings.rs")?;
     let policy = fs::read_to_string(root().join("docs/policy.md"))?;
     for (title, structure) in [
         ("`[limits]`", "Limits"),
+        ("`[[limits.rate]]`", "RateLimit"),
         ("`[[agent_issuers]]`", "AgentIssuer"),
         ("`[[person_issuers]]`", "PersonIssuer"),
         ("`[[targets]]`", "Target"),

@@ -19,10 +19,10 @@ mod documents;
 mod doors;
 #[path = "e2e/failing.rs"]
 mod failing;
-#[path = "e2e/options.rs"]
-mod options;
 #[path = "e2e/limits.rs"]
 mod limits;
+#[path = "e2e/options.rs"]
+mod options;
 #[path = "e2e/record.rs"]
 mod record;
 #[path = "e2e/stage.rs"]

@@ -5,6 +5,7 @@ mod compile;
 mod explain;
 mod load;
 mod recorded;
+mod shadow;
 mod simulate;
 mod test;
 
@@ -28,6 +29,9 @@ pub(crate) enum PolicyCommand {
     /// Replay recorded calls: how many would pass, wait or be denied, by rule, day and agent
     #[command(after_help = simulate::EXAMPLES)]
     Simulate(simulate::SimulateOptions),
+    /// Count what rules in shadow mode and the shadow bundle would have changed, over recorded events
+    #[command(after_help = shadow::EXAMPLES)]
+    Shadow(shadow::ShadowOptions),
     /// Write the rules in the form that functions load without parsing
     #[command(after_help = compile::EXAMPLES)]
     Compile(compile::CompileOptions),
@@ -54,6 +58,7 @@ pub(crate) fn run(command: &PolicyCommand) -> Result<Ending, CliError> {
         PolicyCommand::Test(options) => test::run(options),
         PolicyCommand::Explain(options) => explain::run(options),
         PolicyCommand::Simulate(options) => simulate::run(options),
+        PolicyCommand::Shadow(options) => shadow::run(options),
         PolicyCommand::Compile(options) => compile::run(options),
     }
 }

@@ -7,6 +7,7 @@ use countersign_domain::{Digest, encoding::Writer, settings::Settings};
 
 use crate::{
     builtin::Protected,
+    compiled,
     error::{BundleError, Problems},
     index::Index,
     limits_check,
@@ -60,10 +61,7 @@ impl Bundle {
         if problems.count() > 0 {
             return problems.or_else(None);
         }
-        match compiled {
-            Some(compiled) => Self::from_compiled(&compiled, &files, lookup, protected),
-            None => Self::from_sources(files, lookup, protected),
-        }
+        Self::build(files, compiled.as_deref(), true, lookup, protected)
     }
 
     /// Loads `*.cedar` and `countersign.toml` from `dir`, whatever compiled form lies beside them:
@@ -101,17 +99,16 @@ impl Bundle {
         }
         let mut problems = Problems::default();
         let (mut files, compiled) = read_dir(&shadow, &mut problems);
-        if !files.iter().any(|(name, _)| name == SETTINGS_FILE) {
+        let has_settings = files.iter().any(|(name, _)| name == SETTINGS_FILE);
+        if !has_settings {
             let shared = read_or_note(fs::read_to_string(dir.join(SETTINGS_FILE)), SETTINGS_FILE, &mut problems);
             files.extend(shared.map(|text| (SETTINGS_FILE.to_owned(), text)));
         }
         if problems.count() > 0 {
             return problems.or_else(None);
         }
-        match compiled {
-            Some(compiled) => Self::from_compiled(&compiled, &files, lookup, protected).map(Some),
-            None => Self::from_sources(files, lookup, protected).map(Some),
-        }
+        // Limits are not counted for a shadow bundle, and those of the other bundle name its rules.
+        Self::build(files, compiled.as_deref(), has_settings, lookup, protected).map(Some)
     }
 
     /// Loads a bundle from the names and texts of its files.
@@ -119,13 +116,27 @@ impl Bundle {
     /// # Errors
     /// As [`Bundle::load`].
     pub fn from_sources(
+        files: Vec<(String, String)>,
+        lookup: impl Fn(&str) -> Option<String>,
+        protected: &[String],
+    ) -> Result<Bundle, BundleError> {
+        Self::build(files, None, true, lookup, protected)
+    }
+
+    /// Makes a bundle of its files, and of the compiled form of its rules where there is one.
+    fn build(
         mut files: Vec<(String, String)>,
+        compiled: Option<&[u8]>,
+        checks_limits: bool,
         lookup: impl Fn(&str) -> Option<String>,
         protected: &[String],
     ) -> Result<Bundle, BundleError> {
         files.sort();
         let mut problems = Problems::default();
-        let rules = read_rules(&files, &mut problems);
+        let (rules, sources) = match compiled {
+            Some(compiled) => compiled::read(compiled, &files, &mut problems),
+            None => (read_rules(&files, &mut problems), digests(&files)),
+        };
         let settings = match files.iter().find(|(name, _)| name == SETTINGS_FILE) {
             Some((_, text)) => settings_file::read(text, &lookup, &mut problems),
             None => {
@@ -133,21 +144,23 @@ impl Bundle {
                 None
             }
         };
-        Self::assemble(rules, settings, &digests(&files), protected, problems)
+        let settings = settings.map(|Loaded { settings, places }| {
+            if checks_limits {
+                limits_check::check(&settings, &rules, &places, &mut problems);
+            }
+            settings
+        });
+        Self::assemble(rules, settings, &sources, protected, problems)
     }
 
-    pub(crate) fn assemble(
+    fn assemble(
         rules: Vec<Rule>,
-        settings: Option<Loaded>,
+        settings: Option<Settings>,
         sources: &[SourceDigest],
         protected: &[String],
         mut problems: Problems,
     ) -> Result<Bundle, BundleError> {
         check_protected(protected, &mut problems);
-        let settings = settings.map(|Loaded { settings, places }| {
-            limits_check::check(&settings, &rules, &places, &mut problems);
-            settings
-        });
         let names = EntityNames::new();
         let settings = settings.zip(names).and_then(|(settings, names)| {
             let protected = Protected::new(protected, &settings);

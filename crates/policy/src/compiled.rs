@@ -14,10 +14,9 @@ use countersign_domain::{
 
 use crate::{
     annotation::{self, Kind},
-    bundle::{self, Bundle, SourceDigest},
+    bundle::{self, SourceDigest},
     error::{BundleError, Problems},
     rule::{Head, Key, Rule},
-    settings_file::{self, SETTINGS_FILE},
     vocabulary::{ContextMembers, EntityKind},
 };
 
@@ -79,33 +78,22 @@ fn encode_key(key: &Key, to: &mut Writer) {
     };
 }
 
-impl Bundle {
-    /// Loads the compiled form. `files` are the files beside it: the settings, and the sources
-    /// where they are there too, which must then be those that were compiled.
-    pub(crate) fn from_compiled(
-        compiled: &[u8],
-        files: &[(String, String)],
-        lookup: impl Fn(&str) -> Option<String>,
-        protected: &[String],
-    ) -> Result<Bundle, BundleError> {
-        let mut problems = Problems::default();
-        let decoded = decode(compiled).map_err(|error| {
-            problems.add(COMPILED_FILE, 0, format!("the compiled bundle is damaged: {error}"), "compile it again");
-        });
-        let settings = match files.iter().find(|(name, _)| name == SETTINGS_FILE) {
-            Some((_, text)) => settings_file::read(text, &lookup, &mut problems),
-            None => {
-                problems.add(SETTINGS_FILE, 0, "the file is missing", "every bundle has one");
-                None
-            }
-        };
-        let (rules, sources) = decoded.unwrap_or_default();
-        let beside = bundle::digests(files);
-        if !beside.is_empty() && beside != sources {
-            problems.add(COMPILED_FILE, 0, "the compiled bundle is not of these rules", "compile it again");
-        }
-        Self::assemble(rules, settings, &sources, protected, problems)
+/// The rules of the compiled form, and the digests of their texts. `files` are the files beside it:
+/// the settings, and the texts where they are there too, which must then be those that were compiled.
+pub(crate) fn read(
+    compiled: &[u8],
+    files: &[(String, String)],
+    problems: &mut Problems,
+) -> (Vec<Rule>, Vec<SourceDigest>) {
+    let decoded = decode(compiled).map_err(|error| {
+        problems.add(COMPILED_FILE, 0, format!("the compiled bundle is damaged: {error}"), "compile it again");
+    });
+    let (rules, sources) = decoded.unwrap_or_default();
+    let beside = bundle::digests(files);
+    if !beside.is_empty() && beside != sources {
+        problems.add(COMPILED_FILE, 0, "the compiled bundle is not of these rules", "compile it again");
     }
+    (rules, sources)
 }
 
 fn decode(file: &[u8]) -> Result<(Vec<Rule>, Vec<SourceDigest>), DecodeError> {

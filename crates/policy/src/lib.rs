@@ -32,11 +32,11 @@ mod values;
 mod verdict;
 mod vocabulary;
 
-pub use countersign_domain::time::parse_duration;
 pub use builtin::MASK_TOKEN_PREFIX;
 pub use bundle::{Bundle, SHADOW_DIR};
 pub use check::{ActionCatalogue, Finding, Severity, check};
 pub use compiled::{COMPILED_FILE, compile};
+pub use countersign_domain::time::parse_duration;
 pub use error::{BundleError, Problem};
 pub use explain::{Considered, Explanation, RuleEffect, RuleOutcome};
 pub use facts::Facts;

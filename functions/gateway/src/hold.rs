@@ -218,8 +218,8 @@ impl Gateway {
         let frozen = self.freeze(deciding, obligations, request_id.clone())?;
         // What could not be read back would be approved in vain.
         countersign_understanding::reidentify(&frozen, deciding.caller.target).map_err(Denial::NotUnderstood)?;
-        let budget = self.budget(deciding)?;
         let decided = self.record_decision(deciding).await?;
+        let budget = self.budget(deciding)?;
         let (sealed, frozen_digest) = self.frozen.seal(&frozen).await.map_err(|error| {
             tracing::error!(%error, "the call cannot be frozen");
             Denial::Unavailable { what: "the call could not be frozen" }

@@ -4,7 +4,7 @@ use std::{fmt::Write as _, path::PathBuf};
 
 use clap::Args;
 use countersign_authoring::AwsActions;
-use countersign_policy::{Severity, check};
+use countersign_policy::{Bundle, BundleError, SHADOW_DIR, Severity, check};
 use serde::Serialize;
 
 use super::{PlaceholderOptions, counted, load, print, print_json};
@@ -69,25 +69,16 @@ pub(super) fn run(options: &CheckOptions) -> Result<Ending, CliError> {
 
 fn report(options: &CheckOptions) -> Result<Report, CliError> {
     let values = load::placeholders(&options.placeholders)?;
-    let (rules, findings) = match load::bundle(&options.folder, &values) {
-        Ok(bundle) => {
-            let found = check(&bundle, AwsActions::embedded()).into_iter().map(|one| {
-                let severity = if one.severity == Severity::Error { "error" } else { "warning" };
-                Found { severity, file: one.file, line: one.line, message: one.message, fix: one.fix }
-            });
-            (bundle.rule_list().count(), found.collect())
-        }
-        Err(error) => {
-            let found = error.problems.into_iter().map(|one| Found {
-                severity: "error",
-                file: one.file,
-                line: one.line,
-                message: one.message,
-                fix: one.fix,
-            });
-            (0, found.collect::<Vec<_>>())
-        }
+    let (rules, mut findings) = match load::bundle(&options.folder, &values) {
+        Ok(bundle) => (bundle.rule_list().count(), findings_of(&bundle)),
+        Err(error) => (0, problems_of(error)),
     };
+    let shadow = match Bundle::load_shadow(&options.folder, |name| values.value(name), &[]) {
+        Ok(None) => Vec::new(),
+        Ok(Some(bundle)) => findings_of(&bundle),
+        Err(error) => problems_of(error),
+    };
+    findings.extend(shadow.into_iter().map(|one| Found { file: format!("{SHADOW_DIR}/{}", one.file), ..one }));
     let of = |severity: &str| findings.iter().filter(|one| one.severity == severity).count();
     Ok(Report {
         bundle: options.folder.display().to_string(),
@@ -96,6 +87,25 @@ fn report(options: &CheckOptions) -> Result<Report, CliError> {
         warnings: of("warning"),
         findings,
     })
+}
+
+fn findings_of(bundle: &Bundle) -> Vec<Found> {
+    let found = check(bundle, AwsActions::embedded()).into_iter().map(|one| {
+        let severity = if one.severity == Severity::Error { "error" } else { "warning" };
+        Found { severity, file: one.file, line: one.line, message: one.message, fix: one.fix }
+    });
+    found.collect()
+}
+
+fn problems_of(error: BundleError) -> Vec<Found> {
+    let found = error.problems.into_iter().map(|one| Found {
+        severity: "error",
+        file: one.file,
+        line: one.line,
+        message: one.message,
+        fix: one.fix,
+    });
+    found.collect()
 }
 
 fn readable(report: &Report) -> String {

@@ -86,6 +86,14 @@ fn a_shadow_bundle_decides_with_the_settings_of_the_live_one() {
 }
 
 #[test]
+fn limits_on_rules_of_the_live_bundle_do_not_trouble_the_shadow() {
+    let shadow = folder(&[("next.cedar", "permit(principal, action, resource);")]);
+    let limit = "[[limits.rate]]\nname = \"x\"\nper = \"rule\"\nrules = [\"live/rule1\"]\npending = 1\n";
+    std::fs::write(shadow.path().join("countersign.toml"), format!("{SETTINGS}{limit}")).unwrap();
+    assert!(matches!(decide(&shadow), Some(ShadowBundle::Decided { decision, .. }) if decision == "allow"));
+}
+
+#[test]
 fn a_shadow_bundle_that_does_not_load_or_cannot_be_read_is_an_error_on_record() {
     let broken = folder(&[("next.cedar", "\npermit(principal, action);")]);
     let Some(ShadowBundle::Failed { error }) = decide(&broken) else { panic!("it decided") };
