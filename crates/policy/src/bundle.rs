@@ -242,7 +242,7 @@ pub(crate) fn read_dir(dir: &Path, problems: &mut Problems) -> (Vec<(String, Str
     for entry in entries {
         let name = entry.file_name().to_string_lossy().into_owned();
         let is_source = name.ends_with(".cedar") || name == SETTINGS_FILE;
-        if name == crate::compiled::COMPILED_FILE {
+        if name == compiled::COMPILED_FILE {
             compiled = read_or_note(fs::read(entry.path()), &name, problems);
         } else if is_source {
             let text = read_or_note(fs::read_to_string(entry.path()), &name, problems);

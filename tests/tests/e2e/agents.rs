@@ -116,7 +116,7 @@ fn denied(stack: &Stack) -> Result<()> {
     let mut agent = Agent::new(stack, "explorer", "look-around")?;
     let refused = agent.must_fail("iam", "create_user", json!({"UserName": "eve"}))?;
     ensure!(refused.code == "AccessDenied", "{refused:?}");
-    ensure!(refused.message.len() > 20, "no reason: {refused:?}");
+    ensure!(refused.message.contains("ask for a role instead (rule `00-denied/identities`)"), "{refused:?}");
     let refused = agent.must_fail("iam", "create_access_key", json!({"UserName": "eve"}))?;
     ensure!(refused.code == "AccessDenied", "{refused:?}");
     let refused = agent.must_fail(

@@ -17,8 +17,10 @@ use super::{
     stage::{TRUST, as_function, await_state, bucket, decide, fault, fresh, held, mend, must_be_refused, sent},
 };
 
-pub(crate) const TESTS: &[Test] =
-    &[("limits hold under a burst and in every case, and a shadow bundle only shows on record", limits_and_shadow)];
+pub(crate) const TESTS: &[Test] = &[(
+    "limits hold under a burst and in every case, a shadow bundle only shows on record, and denials teach",
+    limits_and_shadow,
+)];
 
 /// Windows of 31 days: no test sees one end.
 const LIMITS: &str = r#"
@@ -57,8 +59,16 @@ window = "31d"
 [[limits.rate]]
 name = "asked"
 per = "target"
+agents = ["deployer"]
 rules = ["20-writes/permissions", "20-writes/writes"]
 pending = 1
+"#;
+
+const QUEUES: &str = r#"
+@id("names")
+@reason("queues of agents are called so that one finds them")
+forbid (principal, action == Action::"sqs:CreateQueue", resource)
+unless { context.params has QueueName && context.params.QueueName like "agents-*" };
 "#;
 
 /// The default bundle with these limits, and a shadow bundle that would forbid reading.
@@ -72,6 +82,7 @@ fn bundle(folder: &Path) -> Result<()> {
     }
     let settings = folder.join("countersign.toml");
     fs::write(&settings, fs::read_to_string(&settings)? + LIMITS)?;
+    fs::write(folder.join("05-queues.cedar"), QUEUES)?;
     fs::create_dir(folder.join("shadow"))?;
     let rule =
         "@id(\"closed\") @reason(\"nothing is read\") forbid(principal, action in Action::\"level:Read\", resource);";
@@ -90,6 +101,7 @@ fn limits_and_shadow(_: &Stack) -> Result<()> {
     failing_table(&stack)?;
     counts_only_grow(&stack)?;
     shadow(&stack)?;
+    taught(&stack)?;
     stack.stop()
 }
 
@@ -221,6 +233,22 @@ fn counts_only_grow(stack: &Stack) -> Result<()> {
     must_be_refused(&as_function(stack, "gateway", "dynamodb", "put_item", put)?, "replacing a count")?;
     let other = as_function(stack, "executor", "dynamodb", "update_item", update("LIM#x"))?;
     must_be_refused(&other, "counting as the executor")
+}
+
+/// The SDK's exception names the rule, its reason and the way around it.
+fn taught(stack: &Stack) -> Result<()> {
+    let mut agent = Agent::new(stack, "explorer", "is-taught")?;
+    let refused = agent.must_fail("sqs", "create_queue", json!({"QueueName": "jobs"}))?;
+    for part in [
+        "queues of agents are called so that one finds them (rule `05-queues/names`)",
+        "The rule does not forbid it where",
+        "context.params.QueueName like \"agents-*\"",
+    ] {
+        ensure!(refused.message.contains(part), "the message lacks `{part}`: {refused:?}");
+    }
+    // What it says holds: so named, the call is one that can be asked for.
+    held(&mut agent, "sqs", "create_queue", &json!({"QueueName": "agents-jobs"}))?;
+    Ok(())
 }
 
 fn shadow(stack: &Stack) -> Result<()> {

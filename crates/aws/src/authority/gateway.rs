@@ -202,7 +202,7 @@ impl Authority {
             }
             let Ok(slot) = item.text("sk") else { continue };
             // The others first: while this one stands, another try finds them.
-            for place in item.texts("also", |place| Ok::<_, BadAttribute>(place)).unwrap_or_default() {
+            for place in item.texts("also", Ok::<_, BadAttribute>).unwrap_or_default() {
                 let Some((pk, sk)) = place.rsplit_once('#').filter(|(pk, _)| pk.starts_with(PENDING)) else { continue };
                 self.release_slot(&Key { pk: pk.to_owned(), sk: sk.to_owned() }, request).await?;
             }
