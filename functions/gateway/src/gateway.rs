@@ -9,7 +9,11 @@ use countersign_aws::{
     environment::{BaseUrl, list, required},
     forward::Forwarder,
     frozen::FrozenStore,
-    keys::Keys, outcomes::Outcomes, record::Recorder, states::StateMachine, sts::Roles,
+    keys::Keys,
+    outcomes::Outcomes,
+    record::Recorder,
+    states::StateMachine,
+    sts::Roles,
 };
 use countersign_domain::{Digest, Timestamp, event::WriterKind};
 use countersign_identity::{
@@ -63,7 +67,8 @@ impl Gateway {
     pub(crate) fn start() -> Result<Self, StartError> {
         let settings = GatewaySettings::from_env()?;
         let start = Startup::read()?;
-        let shadow = Shadow::load(Path::new(&required("COUNTERSIGN_BUNDLE_DIR")?), &list("COUNTERSIGN_PROTECTED_ARNS")?);
+        let shadow =
+            Shadow::load(Path::new(&required("COUNTERSIGN_BUNDLE_DIR")?), &list("COUNTERSIGN_PROTECTED_ARNS")?);
         let (aws, from_bundle) = (&start.aws, start.bundle.settings());
         let tokens =
             TokenVerifier::new(from_bundle.agent_issuers.clone(), from_bundle.person_issuers.clone(), aws.documents());

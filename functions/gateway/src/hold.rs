@@ -11,7 +11,7 @@ use countersign_aws::{
     states::Started,
 };
 use countersign_domain::{
-    AgentId, Caller as FrozenCaller, Digest, FrozenCall, GroupName, Obligations, RequestId, Timestamp,
+    Caller as FrozenCaller, Digest, FrozenCall, GroupName, Obligations, RequestId, Timestamp,
     event::{Event, Happening},
     ids::RegionName,
     limits::Exceeded,
@@ -321,14 +321,17 @@ impl Gateway {
             charges: &budget.charges,
         };
         let mut opened = self.authority.open_request(&new, now).await.map_err(unreadable)?;
-        if let Opened::TooManyPending(slots) = &opened
-            && self.release_closed(&request.agent, slots, now).await?
-        {
+        // The agent's own slots, and those of each pool, may hold what is closed by now.
+        for _ in 0..=budget.pools.len() {
+            let (Opened::TooManyPending(slots) | Opened::PoolFull(_, slots)) = &opened else { break };
+            if !self.release_closed(slots, now).await? {
+                break;
+            }
             opened = self.authority.open_request(&new, now).await.map_err(unreadable)?;
         }
         match opened {
             Opened::Opened => Ok(Opening::Opened),
-            Opened::Exceeded(exceeded) => Ok(Opening::Exceeded(exceeded)),
+            Opened::Exceeded(exceeded) | Opened::PoolFull(exceeded, _) => Ok(Opening::Exceeded(exceeded)),
             Opened::MatchTaken(other) => {
                 let other = self.authority.request(&other.request).await.map_err(unreadable)?;
                 match other {
@@ -342,14 +345,17 @@ impl Gateway {
 
     /// Gives back the slots of requests that wait for nobody any more, collected or not; whether
     /// there were any.
-    async fn release_closed(&self, agent: &AgentId, slots: &[PendingSlot], now: Timestamp) -> Result<bool, Denial> {
+    async fn release_closed(&self, slots: &[PendingSlot], now: Timestamp) -> Result<bool, Denial> {
         let mut released = false;
         for slot in slots {
-            let snapshot = self.authority.request_facts(&slot.request).await.map_err(unreadable)?;
-            if snapshot.is_some_and(|snapshot| snapshot.state(now).is_waiting()) {
+            // A slot was put with its request; without one, it ends by its own time.
+            let Some(snapshot) = self.authority.request_facts(&slot.request).await.map_err(unreadable)? else {
+                continue;
+            };
+            if snapshot.state(now).is_waiting() {
                 continue;
             }
-            self.authority.release_slots(agent, &slot.request).await.map_err(unreadable)?;
+            self.authority.release_slots(&snapshot.request.agent, &slot.request).await.map_err(unreadable)?;
             released = true;
         }
         Ok(released)

@@ -53,8 +53,11 @@ pub enum Opened {
     /// Every slot of the agent is taken, by these requests. Those that are closed by now can be
     /// released.
     TooManyPending(Vec<PendingSlot>),
-    /// A limit has no room for it.
+    /// A limit on what happens in a window has no room for it.
     Exceeded(Exceeded),
+    /// Every slot of a limit's pool is taken, by these requests. Those that are closed by now can be
+    /// released.
+    PoolFull(Exceeded, Vec<PendingSlot>),
 }
 
 /// A `PEND#` item: a slot that a waiting request holds.
@@ -140,7 +143,7 @@ impl Authority {
             match (0..pool.pending).find(|slot| !taken.contains_key(slot)) {
                 Some(slot) => slots.push(Key::of(PENDING, &about, &slot.to_string())),
                 None => {
-                    return Ok(Err(Opened::Exceeded(Exceeded {
+                    let exceeded = Exceeded {
                         limit: pool.limit.clone(),
                         subject: pool.subject.clone(),
                         counted: Counted::Pending,
@@ -148,7 +151,8 @@ impl Authority {
                         used: u32::try_from(taken.len()).unwrap_or(u32::MAX),
                         needed: 1,
                         resets_at: None,
-                    })));
+                    };
+                    return Ok(Err(Opened::PoolFull(exceeded, taken.into_values().collect())));
                 }
             }
         }

@@ -152,7 +152,7 @@ async fn a_request_takes_a_place_in_each_pool_and_is_counted_in_the_same_transac
     // A full pool, and a full counter.
     let server = Server::start([slots(&[]), slots(&[("0", 20_000), ("1", 20_000)])]).await;
     let opened = authority(&server).open_request(&new, now()).await.unwrap();
-    assert!(matches!(opened, Opened::Exceeded(exceeded) if exceeded.counted.as_str() == "pending"));
+    assert!(matches!(opened, Opened::PoolFull(exceeded, holders) if exceeded.used == 2 && holders.len() == 2));
     let none = || json!({"Code": "None"});
     let full = json!({"Code": "ConditionalCheckFailed", "Item": {"calls": {"N": "9"}}});
     let kind = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException";
