@@ -55,6 +55,7 @@ fn decide(folder: &tempfile::TempDir) -> Option<ShadowBundle> {
         signing_region: "eu-central-1",
         host_prefix: "",
         from_chunked: false,
+        body_is_signed: true,
     };
     let call = understanding::understand(&request, target).unwrap();
     let agent = AgentId::new("explorer").unwrap();
