@@ -6,7 +6,6 @@
     reason = "an index into a JSON value gives null where nothing is, and never panics"
 )]
 
-pub mod changes;
 pub mod directory;
 pub mod encode;
 pub mod endpoint_rules;

@@ -4,8 +4,8 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use countersign_catalogue::Catalogue;
-use countersign_catalogue_builder::{BuildError, build, changes, oracle, source};
+use countersign_catalogue::{Catalogue, changes};
+use countersign_catalogue_builder::{BuildError, build, oracle, source};
 use sha2::{Digest, Sha256};
 
 fn main() -> ExitCode {

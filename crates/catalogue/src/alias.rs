@@ -7,6 +7,7 @@
 use countersign_domain::Value;
 
 use crate::Refusal;
+use crate::identify::Candidate;
 use crate::model::{Location, MemberTraits, OperationTraits};
 use crate::understand::Reading;
 
@@ -83,10 +84,10 @@ const CANONICAL: &[&str] = &["rds", "ses", "elb", "greengrassv2"];
 
 /// Smaller is more canonical: what is not deprecated, then the services of [`CANONICAL`], then
 /// the service that is named like its signing name.
-fn order(reading: &Reading<'_>) -> (bool, usize, bool) {
-    let model = reading.candidate.service.model();
+pub(crate) fn order(candidate: &Candidate<'_>) -> (bool, usize, bool) {
+    let model = candidate.service.model();
     let named = CANONICAL.iter().position(|id| *id == model.id).unwrap_or(CANONICAL.len());
-    (reading.candidate.operation.traits.has(OperationTraits::DEPRECATED), named, model.id != model.signing_name)
+    (candidate.operation.traits.has(OperationTraits::DEPRECATED), named, model.id != model.signing_name)
 }
 
 /// The canonical one of several readings, with the names of the others.
@@ -100,14 +101,14 @@ pub(crate) fn choose<'c>(
     if readings.len() > 1 {
         // ListBuckets and ListDirectoryBuckets are the same bytes, signed for two names.
         keep_if_any(&mut readings, |one| one.upstream.signing_name == signing_name);
-        keep_if_any(&mut readings, has_required_members);
+        keep_if_any(&mut readings, |one| has_required_members(&one.candidate, &one.parameters));
         keep_owner(&mut readings);
     }
     let first_upstream = readings.first().map(|reading| reading.upstream.clone());
     if readings.iter().any(|reading| Some(&reading.upstream) != first_upstream.as_ref()) {
         return Err(Refusal::Ambiguous { candidates: readings.iter().map(|one| one.candidate.name()).collect() });
     }
-    readings.sort_by_key(order);
+    readings.sort_by_key(|reading| order(&reading.candidate));
     let name = |reading: &Reading<'_>| {
         (reading.candidate.service.model().id.to_owned(), reading.candidate.operation.name.to_owned())
     };
@@ -123,13 +124,12 @@ fn keep_if_any<'c>(readings: &mut Vec<Reading<'c>>, keep: impl Fn(&Reading<'c>) 
 }
 
 /// Whether the body has every member that the operation requires there.
-fn has_required_members(reading: &Reading<'_>) -> bool {
-    let candidate = &reading.candidate;
+pub(crate) fn has_required_members(candidate: &Candidate<'_>, parameters: &Value) -> bool {
     candidate
         .service
         .input_members(candidate.operation, Location::Body)
         .filter(|member| member.traits.has(MemberTraits::REQUIRED))
-        .all(|member| reading.parameters.get(member.name).is_some())
+        .all(|member| parameters.get(member.name).is_some())
 }
 
 /// Keeps the readings of the service that owns the resource whose ARN is in the path.

@@ -81,7 +81,7 @@ impl Catalogue {
     }
 
     /// The body out of its content encoding, if the operation takes a body at all.
-    fn body(
+    pub(crate) fn body(
         &self,
         candidate: &Candidate<'_>,
         input: Option<&Structure>,
@@ -142,7 +142,7 @@ fn may_leave_body_unsigned(candidate: &Candidate<'_>, signing_name: &str) -> boo
 // INVARIANT: no parser recurses deeper than this, so that recursion over a value is bounded.
 const _: () = assert!(MAX_DEPTH <= 64);
 
-fn parameters(
+pub(crate) fn parameters(
     candidate: &Candidate<'_>,
     input: Option<&Structure>,
     request: &WireRequest<'_>,

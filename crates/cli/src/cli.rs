@@ -36,6 +36,9 @@ pub(crate) enum Command {
     /// Check, test and compile bundles of rules
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// Look up services, operations, endpoints and IAM actions; compare two catalogues
+    #[command(subcommand)]
+    Catalogue(CatalogueCommand),
     /// Print completions for a shell
     Completions {
         /// The shell
@@ -77,6 +80,48 @@ pub(crate) struct IdentifyOptions {
     #[arg(long)]
     pub(crate) table: bool,
 }
+
+/// A command of `catalogue`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum CatalogueCommand {
+    /// List every service
+    Services {
+        /// Write JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show a service with its operations, or one operation with its members, endpoints and IAM actions
+    #[command(after_help = SHOW_EXAMPLES)]
+    Show {
+        /// As in `dynamodb` or `dynamodb:PutItem`
+        #[arg(value_name = "SERVICE[:OPERATION]")]
+        name: String,
+        /// Write JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Compare two catalogue files; exit code 1 if an operation is new, gone or changed
+    #[command(after_help = DIFF_EXAMPLES)]
+    Diff {
+        /// The older file
+        old: PathBuf,
+        /// The newer file
+        new: PathBuf,
+        /// Write JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+const SHOW_EXAMPLES: &str = "\
+Examples:
+  countersign catalogue show secretsmanager:GetSecretValue
+  countersign catalogue show s3 --json | jq -r '.operations[].operation'";
+
+const DIFF_EXAMPLES: &str = "\
+Example:
+  git show v1:crates/catalogue/data/catalogue.bin > old.bin
+  countersign catalogue diff old.bin crates/catalogue/data/catalogue.bin";
 
 fn account(text: &str) -> Result<AccountId, String> {
     AccountId::new(text).map_err(|error| error.to_string())

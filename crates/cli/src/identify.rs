@@ -7,6 +7,7 @@ mod lines;
 mod meaning;
 mod request;
 mod scope;
+mod table;
 mod unframe;
 
 use std::{
@@ -20,6 +21,7 @@ use crate::{
 };
 
 use answer::Answer;
+pub(crate) use answer::protocol_name;
 use lines::{Line, Lines};
 use request::Captured;
 
@@ -45,9 +47,12 @@ pub(crate) fn run(options: &IdentifyOptions) -> Result<Ending, CliError> {
 fn each_line(options: &IdentifyOptions, input: impl BufRead, mut output: impl Write) -> Result<Ending, CliError> {
     let input_failed = |source| CliError::Stream { what: "the input", source };
     let mut lines = Lines::new(input, LONGEST_LINE);
+    let mut number = 0;
     while let Some(line) = lines.next_line().map_err(input_failed)? {
         let answer = answer(options, line);
-        writeln!(output, "{}", answer.to_json()).map_err(CliError::output)?;
+        number += 1;
+        let text = if options.table { table::block(number, &answer) } else { answer.to_json() + "\n" };
+        output.write_all(text.as_bytes()).map_err(CliError::output)?;
         // Whoever waits for an answer before asking on gets it; whoever sends a file is not slowed down.
         if lines.would_wait() {
             output.flush().map_err(CliError::output)?;

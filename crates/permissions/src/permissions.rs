@@ -121,6 +121,11 @@ impl Permissions {
         Ok(evaluate::permissions(operation, question.parameters, &place, &|name| self.action(name)))
     }
 
+    /// What is checked for an operation, whatever its parameters; `None` if it is not in the data.
+    pub fn operation_row(&self, service: &str, operation: &str) -> Option<&OperationRow> {
+        self.operation(service, operation).ok()
+    }
+
     fn operation(&self, service: &str, operation: &str) -> Result<&OperationRow, PermissionsError> {
         let unknown_service = || PermissionsError::UnknownService { service: service.to_owned() };
         let rows = self.services.get(service).ok_or_else(unknown_service)?;

@@ -1,7 +1,7 @@
 //! What is said of a request.
 
 use bytes::Bytes;
-use countersign_domain::{Permission, Resource, Upstream, Value};
+use countersign_domain::{Permission, Protocol, Resource, Upstream, Value};
 
 use super::json::{write_text, write_value};
 
@@ -13,7 +13,7 @@ pub(crate) struct Answer {
     /// The operation.
     pub(crate) operation: Option<String>,
     /// The protocol's name.
-    pub(crate) protocol: Option<String>,
+    pub(crate) protocol: Option<&'static str>,
     /// `service:Operation` of what the very same bytes mean besides.
     pub(crate) aliases: Vec<String>,
     /// What AWS will check; empty where that is not known.
@@ -43,7 +43,7 @@ impl Answer {
         let mut out = String::with_capacity(512);
         member(&mut out, "{", "service", |out| write_optional(out, self.service.as_deref()));
         member(&mut out, ",", "operation", |out| write_optional(out, self.operation.as_deref()));
-        member(&mut out, ",", "protocol", |out| write_optional(out, self.protocol.as_deref()));
+        member(&mut out, ",", "protocol", |out| write_optional(out, self.protocol));
         member(&mut out, ",", "aliases", |out| write_texts(out, self.aliases.iter().map(String::as_str)));
         member(&mut out, ",", "actions", |out| write_list(out, &self.actions, write_permission));
         member(&mut out, ",", "params", |out| match &self.parameters {
@@ -66,6 +66,18 @@ impl Answer {
     /// All problems as one text; `None` if there is none.
     pub(crate) fn problem(&self) -> Option<String> {
         (!self.problems.is_empty()).then(|| self.problems.join("; "))
+    }
+}
+
+/// The protocol's name, as AWS's models have it.
+pub(crate) fn protocol_name(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Json => "json",
+        Protocol::Query => "query",
+        Protocol::Ec2 => "ec2",
+        Protocol::RestJson => "rest-json",
+        Protocol::RestXml => "rest-xml",
+        Protocol::RpcV2Cbor => "rpc-v2-cbor",
     }
 }
 

@@ -1,11 +1,12 @@
-//! What differs between two catalogues, for the one who reviews a new build.
+//! What differs between two catalogues, for those who review a new one.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-use countersign_catalogue::Catalogue;
-use countersign_catalogue::model::{Member, Operation, ServiceModel, Shape, ShapeId};
 use sha2::{Digest, Sha256};
+
+use crate::catalogue::Catalogue;
+use crate::model::{Member, Operation, ServiceModel, Shape, ShapeId};
 
 /// A difference of one operation.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
