@@ -39,7 +39,7 @@ impl Catalogue {
                 .flat_map(|service| service.operations())
                 .filter(|(operation, _)| operation.method == method)
                 .map(|(_, template)| template)
-                .filter(|template| template.segments.len() <= segments.len())
+                .filter(|template| template.segments.len() <= segments.len() + 1)
                 .collect();
             templates.sort_by_key(|template| template.rank());
             for template in templates {
@@ -99,7 +99,13 @@ fn align(template: &[Segment], segments: &[&str], path: String, found: &mut Cand
             if let Some((segment, after)) = segments.split_first()
                 && segment == text
             {
+                // With a slash at the end that the model has not, or without one that it has: see `identify`.
+                if rest.is_empty() && after == [""] {
+                    found.add(format!("{path}/{text}/"));
+                }
                 align(rest, after, format!("{path}/{text}"), found);
+            } else if text.is_empty() && rest.is_empty() && segments.is_empty() {
+                found.add(path);
             }
         }
         Segment::Label(_) | Segment::Greedy(_) => {

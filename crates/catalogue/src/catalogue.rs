@@ -11,6 +11,11 @@ use crate::service::Service;
 static EMBEDDED_BLOB: &[u8] = include_bytes!("../data/catalogue.bin");
 static EMBEDDED: OnceLock<Catalogue> = OnceLock::new();
 
+/// Names that older clients sign with, and the service: what is sent on is signed with the name of today.
+///
+/// Source: `signingName` in the models of botocore 1.29 and before.
+const FORMER_SIGNING_NAMES: [(&str, &str); 1] = [("execute-api", "iot")];
+
 /// Every service of AWS.
 #[derive(Debug)]
 pub struct Catalogue {
@@ -49,6 +54,10 @@ impl Catalogue {
             for name in [entry.signing_name].iter().chain(&entry.other_signing_names) {
                 by_signing_name.entry(name).or_default().push(place);
             }
+        }
+        for (name, id) in FORMER_SIGNING_NAMES {
+            let place = directory.services.binary_search_by(|entry| entry.id.cmp(id));
+            by_signing_name.entry(name).or_default().extend(place.ok());
         }
         let services = directory.services.iter().map(|_| OnceLock::new()).collect();
         Catalogue { directory, frames, services, by_signing_name }

@@ -51,6 +51,8 @@ const KNOWN: &[Known] = &[
     Known { name: "x-amzn-query-mode", when: When::QueryCompatible },
     Known { name: "x-amz-api-version", when: When::EndpointOperation },
     Known { name: "x-amz-glacier-version", when: When::Service("glacier") },
+    // JavaScript sends the hash of any body; only archives and parts of them declare it.
+    Known { name: "x-amz-sha256-tree-hash", when: When::Service("glacier") },
 ];
 
 /// Refuses headers that the operation does not declare, and any that comes twice.

@@ -161,7 +161,7 @@ impl<'c> Sought<'c, '_> {
         let (prefix, name) = target.rsplit_once('.').ok_or_else(|| self.unknown(&format!("the target {target}")))?;
         let candidates: Vec<_> = self
             .speaking(Protocol::Json)
-            .filter(|service| service.model().target_prefix == prefix)
+            .filter(|service| is_prefix(service.model().target_prefix, prefix))
             .filter_map(|service| Some((service, service.model().operation(name)?)))
             .map(|(service, operation)| self.candidate(service, operation, Protocol::Json))
             .collect();
@@ -243,26 +243,11 @@ impl<'c> Sought<'c, '_> {
         let plain_parts = segments(self.request.path).ok_or_else(|| not_text.clone())?;
         let bucket_parts = segments(&with_bucket).ok_or(not_text)?;
         let query = if self.is_posted_search() { self.query_in_body()? } else { self.query.clone() };
-        let mut candidates = Vec::new();
-        for protocol in [Protocol::RestJson, Protocol::RestXml] {
-            for service in self.speaking(protocol) {
-                for (operation, template) in service.operations() {
-                    if !self.method_fits(service, operation) {
-                        continue;
-                    }
-                    let parts = if service.model().id == "s3" {
-                        without_last_slash(template, &bucket_parts)
-                    } else {
-                        &plain_parts
-                    };
-                    let Some(labels) = template.matches(parts) else { continue };
-                    let Some(query) = without_literals(&query, template) else { continue };
-                    let body_is_query = self.is_posted_search();
-                    let plain = self.candidate(service, operation, protocol);
-                    let candidate = Candidate { labels, query, body_is_query, ..plain };
-                    candidates.push((template.rank(), template.literals.len(), candidate));
-                }
-            }
+        let mut candidates = self.at_path(&plain_parts, Some(&bucket_parts), &query);
+        if candidates.is_empty()
+            && let Some(parts) = with_other_end(&plain_parts)
+        {
+            candidates = self.at_path(&parts, None, &query);
         }
         if candidates.is_empty() {
             return Err(self.unknown(&format!("{} {}", self.request.method, self.request.path)));
@@ -273,6 +258,38 @@ impl<'c> Sought<'c, '_> {
             check_segments(&plain_parts, false)?;
         }
         self.narrow(&candidates)
+    }
+
+    /// The operations whose templates match. Without parts for S3 these are not the request's own parts but those with
+    /// the other end: then only templates count that end in fixed text, which cannot be read as the end of a label.
+    fn at_path(
+        &self,
+        plain_parts: &[PathSegment<'_>],
+        bucket_parts: Option<&[PathSegment<'_>]>,
+        query: &[(String, String)],
+    ) -> Vec<(Vec<u8>, usize, Candidate<'c>)> {
+        let mut candidates = Vec::new();
+        for protocol in [Protocol::RestJson, Protocol::RestXml] {
+            for service in self.speaking(protocol) {
+                for (operation, template) in service.operations() {
+                    if !self.method_fits(service, operation) {
+                        continue;
+                    }
+                    let parts = match bucket_parts {
+                        Some(parts) if service.model().id == "s3" => without_last_slash(template, parts),
+                        None if service.model().id == "s3" || !template.ends_fixed() => continue,
+                        _ => plain_parts,
+                    };
+                    let Some(labels) = template.matches(parts) else { continue };
+                    let Some(query) = without_literals(query, template) else { continue };
+                    let body_is_query = self.is_posted_search();
+                    let plain = self.candidate(service, operation, protocol);
+                    let candidate = Candidate { labels, query, body_is_query, ..plain };
+                    candidates.push((template.rank(), template.literals.len(), candidate));
+                }
+            }
+        }
+        candidates
     }
 
     /// The path with the bucket of a virtual host in front.
@@ -384,6 +401,26 @@ fn without_literals(query: &[(String, String)], template: &Template) -> Option<V
 fn required_members<'a>(candidate: &'a Candidate<'_>) -> impl Iterator<Item = &'a Member> {
     let of = |location| candidate.service.input_members(candidate.operation, location);
     of(Location::Query).chain(of(Location::Header)).filter(|member| member.traits.has(MemberTraits::REQUIRED))
+}
+
+/// The path with a slash at its end where it has none, and without one where it has one; `None` for the root.
+///
+/// The models of botocore and those of the other SDKs differ in this for some operations, and over the years (Route 53
+/// ChangeResourceRecordSets, all of Backup, Lambda's lists). What is sent on is written anew and ends as in the model here;
+/// a path that some operation has as it stands is never read as another's.
+fn with_other_end<'a>(parts: &[PathSegment<'a>]) -> Option<Vec<PathSegment<'a>>> {
+    let (last, rest) = parts.split_last()?;
+    match last.raw {
+        "" if rest.is_empty() => None,
+        "" => Some(rest.to_vec()),
+        _ => Some(parts.iter().cloned().chain([PathSegment { raw: "", decoded: String::new() }]).collect()),
+    }
+}
+
+/// Whether a target begins with the service's prefix: whole, as botocore writes it, or without the namespace in front, as
+/// the SDKs do that are made from Smithy models (`CloudTrail_20131101`).
+fn is_prefix(whole: &str, sent: &str) -> bool {
+    whole == sent || whole.rsplit_once('.').is_some_and(|(_, name)| name == sent)
 }
 
 /// S3 takes a bucket with a slash at its end for the bucket.

@@ -139,6 +139,8 @@ fn read_header(service: &ServiceModel, member: &Member, parts: &Parts<'_>) -> Re
                 items.iter().map(|text| read_plain(service, item, TimeFormat::Rfc822, text)).collect();
             items.map(|items| Some(Value::List(items)))
         }
+        // botocore wrote Python's words into headers for years; what is sent on is in small letters.
+        Shape::Boolean if text == "True" || text == "False" => Ok(Some(Value::Bool(text == "True"))),
         _ => read_plain(service, member, TimeFormat::Rfc822, text).map(Some),
     }
 }

@@ -54,6 +54,11 @@ impl Template {
         Some(labels)
     }
 
+    /// Whether the path ends in fixed text, be it empty.
+    pub(crate) fn ends_fixed(&self) -> bool {
+        matches!(self.segments.last(), Some(Segment::Literal(_)))
+    }
+
     /// How specific the template is, segment by segment: literal before label before greedy, and
     /// what goes on after a greedy label before what ends with it. Smaller is more specific.
     pub(crate) fn rank(&self) -> Vec<u8> {

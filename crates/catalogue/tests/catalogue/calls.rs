@@ -36,6 +36,66 @@ fn headers_and_queries_tell_s3_operations_apart() {
 }
 
 #[test]
+fn a_slash_at_the_end_does_not_matter_where_it_tells_nothing_apart() {
+    let zone = "/2013-04-01/hostedzone/Z1/rrset";
+    let change = "<ChangeResourceRecordSetsRequest xmlns=\"https://route53.amazonaws.com/doc/2013-04-01/\"><ChangeBatch>\
+        <Changes><Change><Action>DELETE</Action><ResourceRecordSet><Name>a</Name><Type>A</Type></ResourceRecordSet></Change>\
+        </Changes></ChangeBatch></ChangeResourceRecordSetsRequest>";
+    for path in [zone.to_owned(), format!("{zone}/")] {
+        let call = Request::rest("route53", "POST", &path).body(change).understand().expect("change");
+        assert_eq!(
+            (call.operation.as_str(), call.outgoing.path.as_str()),
+            ("ChangeResourceRecordSets", &*format!("{zone}/"))
+        );
+    }
+    for path in ["/2015-03-31/functions", "/2015-03-31/functions/"] {
+        let call = Request::rest("lambda", "GET", path).understand().expect("list");
+        assert_eq!((call.operation.as_str(), call.outgoing.path.as_str()), ("ListFunctions", "/2015-03-31/functions"));
+    }
+    // Where both are there, each is its own.
+    for (path, operation) in [("/", "ListBuckets"), ("/b/k/", "GetObject"), ("/b/k", "GetObject")] {
+        let call = Request::rest("s3", "GET", path).understand().expect(operation);
+        assert_eq!((call.operation.as_str(), call.outgoing.path.as_str()), (operation, path));
+    }
+}
+
+#[test]
+fn targets_may_leave_out_the_namespace_of_their_service() {
+    for prefix in ["CloudTrail_20131101", "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101"] {
+        let request = Request::new("cloudtrail").header("x-amz-target", &format!("{prefix}.StopLogging"));
+        let call = request.body(r#"{"Name":"t"}"#).understand().expect("target");
+        assert_eq!(call.operation, "StopLogging");
+        let target =
+            call.outgoing.headers.iter().find(|(name, _)| name == "x-amz-target").map(|(_, value)| value.as_str());
+        assert_eq!(target, Some("com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.StopLogging"));
+    }
+    let other = Request::new("cloudtrail").header("x-amz-target", "v20131101.CloudTrail_20131101.StopLogging");
+    assert_eq!(other.body("{}").understand().expect_err("other").reason(), "UnknownOperation");
+}
+
+#[test]
+fn former_signing_names_are_taken_and_not_sent_on() {
+    for name in ["iot", "execute-api"] {
+        let call = Request::rest(name, "GET", "/things").understand().expect(name);
+        assert_eq!((call.service.as_str(), call.operation.as_str()), ("iot", "ListThings"));
+        assert_eq!(call.upstream.signing_name, "iot");
+    }
+}
+
+#[test]
+fn booleans_in_headers_may_be_written_as_python_does() {
+    for (text, expected) in [("True", true), ("true", true), ("False", false)] {
+        let call = Request::rest("s3", "DELETE", "/b/k").header("x-amz-bypass-governance-retention", text);
+        let call = call.understand().expect("a boolean");
+        assert_eq!(call.parameters.get("BypassGovernanceRetention"), Some(&Value::Bool(expected)));
+        let sent = call.outgoing.headers.iter().find(|(name, _)| name == "x-amz-bypass-governance-retention");
+        assert_eq!(sent.map(|(_, value)| value.as_str()), Some(if expected { "true" } else { "false" }));
+    }
+    let odd = Request::rest("s3", "DELETE", "/b/k").header("x-amz-bypass-governance-retention", "TRUE");
+    assert_eq!(odd.understand().expect_err("odd").reason(), "WrongType");
+}
+
+#[test]
 fn global_services_are_signed_for_their_own_region() {
     let call = Request::form("iam", "Action=GetUser&Version=2010-05-08&UserName=a").understand().expect("GetUser");
     assert_eq!(
