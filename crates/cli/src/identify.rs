@@ -49,7 +49,7 @@ fn each_line(options: &IdentifyOptions, input: impl BufRead, mut output: impl Wr
     let mut lines = Lines::new(input, LONGEST_LINE);
     let mut number = 0;
     while let Some(line) = lines.next_line().map_err(input_failed)? {
-        let answer = answer(options, line);
+        let answer = answer(options, &line);
         number += 1;
         let text = if options.table { table::block(number, &answer) } else { answer.to_json() + "\n" };
         output.write_all(text.as_bytes()).map_err(CliError::output)?;
@@ -62,7 +62,7 @@ fn each_line(options: &IdentifyOptions, input: impl BufRead, mut output: impl Wr
     Ok(Ending::Well)
 }
 
-fn answer(options: &IdentifyOptions, line: Line<'_>) -> Answer {
+fn answer(options: &IdentifyOptions, line: &Line<'_>) -> Answer {
     match line {
         Line::TooLong => Answer::unread(format!("UnreadableLine: the line is longer than {LONGEST_LINE} bytes")),
         Line::Text(bytes) => match Captured::read(bytes) {

@@ -6,13 +6,16 @@ use bytes::Bytes;
 
 use super::request::Captured;
 
+/// Names in lower case, and values.
+type Trailers = Vec<(String, String)>;
+
 /// A body out of its framing.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Unframed {
     /// The content.
     pub(crate) body: Bytes,
-    /// The trailers, names in lower case.
-    pub(crate) trailers: Vec<(String, String)>,
+    /// What came behind it.
+    pub(crate) trailers: Trailers,
     /// Whether there was framing.
     pub(crate) was_chunked: bool,
 }
@@ -35,7 +38,7 @@ pub(crate) fn body(captured: &Captured) -> Result<Unframed, &'static str> {
     Ok(Unframed { body, trailers, was_chunked: true })
 }
 
-fn unframe(framed: &[u8]) -> Result<(Bytes, Vec<(String, String)>), &'static str> {
+fn unframe(framed: &[u8]) -> Result<(Bytes, Trailers), &'static str> {
     let mut content = Vec::with_capacity(framed.len());
     let mut rest = framed;
     loop {
