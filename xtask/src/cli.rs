@@ -37,6 +37,8 @@ pub(crate) enum Task {
     Catalogue(CatalogueOptions),
     /// Compare the catalogue with what the real AWS clients send, for every operation
     Oracle(OracleOptions),
+    /// Fuzz what reads requests: identification, parsers, the verifier of signatures
+    Fuzz(FuzzOptions),
     /// Check the templates with cfn-lint and SAM, of pinned versions
     LintInfra,
     /// Measure cold starts and latency, each beside its baseline
@@ -176,6 +178,42 @@ pub(crate) struct BenchOptions {
     /// Only the cold start of these functions
     #[arg(value_name = "FUNCTION", value_parser = clap::builder::PossibleValuesParser::new(crate::binaries::FUNCTIONS))]
     pub(crate) functions: Vec<String>,
+}
+
+/// Options of `fuzz`.
+#[derive(Debug, Args)]
+pub(crate) struct FuzzOptions {
+    /// How long for each target
+    #[arg(long, value_name = "MINUTES", default_value_t = 1)]
+    pub(crate) minutes: u32,
+    /// Fuzz this only
+    #[arg(long, value_enum)]
+    pub(crate) target: Option<FuzzTarget>,
+    /// Another sequence of cases
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub(crate) seed: u64,
+}
+
+/// What can be fuzzed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FuzzTarget {
+    /// Identification, and writing anew
+    Identify,
+    /// Bodies of requests and of answers
+    Parsers,
+    /// Signatures, and the framing of bodies
+    Verifier,
+}
+
+impl FuzzTarget {
+    /// The word on the command line.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            FuzzTarget::Identify => "identify",
+            FuzzTarget::Parsers => "parsers",
+            FuzzTarget::Verifier => "verifier",
+        }
+    }
 }
 
 /// Options of `package`.

@@ -29,6 +29,7 @@ fn main() -> ExitCode {
         Task::Catalogue(options) => models::catalogue(&options),
         Task::Oracle(options) => models::oracle(&options),
         Task::Bench(options) => suite::bench(&options),
+        Task::Fuzz(options) => models::fuzz(&options),
         Task::LintInfra => lint::infra(),
         Task::Package(options) => package::package(&options),
         Task::Completions { shell } => {

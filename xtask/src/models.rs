@@ -6,8 +6,10 @@ use std::{
     process::Command,
 };
 
+use clap::ValueEnum;
+
 use crate::{
-    cli::{CatalogueOptions, Data, OracleOptions},
+    cli::{CatalogueOptions, Data, FuzzOptions, FuzzTarget, OracleOptions},
     error::{Outcome, TaskError},
     steps::{cargo, output_of, program, run},
     tools::{self, Tool},
@@ -170,6 +172,35 @@ pub(crate) fn oracle(options: &OracleOptions) -> Outcome {
         compare.arg("--part");
     }
     run("compare them with what is understood", &mut compare)
+}
+
+/// The address space of a fuzzing process, in KiB: a case that takes more fails.
+const FUZZ_MEMORY: &str = "1048576";
+
+/// Fuzzes what reads requests.
+///
+/// # Errors
+/// When something does not compile, or a case is found that panics, does not end, takes too much memory or breaks a law.
+pub(crate) fn fuzz(options: &FuzzOptions) -> Outcome {
+    tools::need(&[Tool::CCompiler])?;
+    // Built first, so that the bound of memory is the run's alone.
+    let package = ["build", "--locked", "--profile", "checks", "--quiet", "--package", "countersign-catalogue-builder"];
+    run("build", cargo().args(package))?;
+    let targets =
+        FuzzTarget::value_variants().iter().filter(|target| options.target.is_none_or(|only| only == **target));
+    for target in targets {
+        let mut bounded = program("sh");
+        bounded.args(["-c", &format!("ulimit -v {FUZZ_MEMORY}; exec \"$@\""), "sh"]);
+        bounded.arg(workspace::target().join("checks/countersign-catalogue-builder"));
+        bounded.args([
+            "fuzz",
+            target.word(),
+            &(u64::from(options.minutes) * 60).to_string(),
+            &options.seed.to_string(),
+        ]);
+        run(&format!("fuzz {}", target.word()), &mut bounded)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

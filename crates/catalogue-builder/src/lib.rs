@@ -10,6 +10,7 @@ pub mod directory;
 pub mod encode;
 pub mod endpoint_rules;
 pub mod endpoints;
+pub mod fuzz;
 pub mod models;
 pub mod oracle;
 pub mod seeded;

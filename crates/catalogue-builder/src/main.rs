@@ -3,9 +3,10 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use countersign_catalogue::{Catalogue, changes};
-use countersign_catalogue_builder::{BuildError, build, oracle, source};
+use countersign_catalogue_builder::{BuildError, build, fuzz, oracle, source};
 use sha2::{Digest, Sha256};
 
 fn main() -> ExitCode {
@@ -13,11 +14,13 @@ fn main() -> ExitCode {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match words.as_slice() {
         ["build", options @ ..] => run_build(options),
+        ["fuzz", target, seconds, options @ ..] => run_fuzz(target, seconds, options),
         ["oracle", "check", file] => run_oracle(file, true),
         ["oracle", "check", file, "--part"] => run_oracle(file, false),
-        _ => {
-            Err(BuildError::Source("usage: build [--models DIR] [--out FILE] | oracle check FILE [--part]".to_owned()))
-        }
+        _ => Err(BuildError::Source(
+            "usage: build [--models DIR] [--out FILE] | oracle check FILE [--part] | fuzz TARGET SECONDS [SEED [CASE]]"
+                .to_owned(),
+        )),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -59,6 +62,27 @@ fn run_build(options: &[&str]) -> Result<(), BuildError> {
 /// The catalogue in a file's bytes, if they are one; the process is short, so they may stay.
 fn read_catalogue(bytes: Vec<u8>) -> Option<Catalogue> {
     Catalogue::from_blob(bytes.leak()).ok()
+}
+
+/// Fuzzes `target`; from `CASE` on, to see one again.
+fn run_fuzz(target: &str, seconds: &str, options: &[&str]) -> Result<(), BuildError> {
+    let wrong = |what: &str| BuildError::Source(format!("`{what}` is not known"));
+    let number = |text: &str| text.parse::<u64>().map_err(|_| wrong(text));
+    let settings = fuzz::Settings {
+        target: fuzz::Target::named(target).ok_or_else(|| wrong(target))?,
+        time: Duration::from_secs(number(seconds)?),
+        seed: options.first().map_or(Ok(1), |text| number(text))?,
+        first: options.get(1).map_or(Ok(0), |text| number(text))?,
+    };
+    let tell = |outcome: &fuzz::Outcome| {
+        let fuzz::Outcome { cases, taken, slowest, slowest_case } = outcome;
+        let memory = fuzz::peak_memory().map_or_else(String::new, |peak| format!(", at most {peak} MiB"));
+        eprintln!(
+            "{target}: {cases} cases, {taken} taken, the slowest in {} ms (case {slowest_case}){memory}",
+            slowest.as_millis()
+        );
+    };
+    fuzz::run(settings, tell).map(|outcome| tell(&outcome))
 }
 
 /// Compares the requests in `file`; where they are not all there are, the list of what is expected may go unused.

@@ -18,6 +18,7 @@ use countersign_catalogue::{Catalogue, Place, Refusal, Understood, WireRequest};
 use countersign_sigv4::Verified;
 use countersign_understanding::{DoorPath, NotVerified};
 
+pub(crate) use door::as_http_api_gives_it;
 pub use expected::ExpectedDifferences;
 pub use figures::Figures;
 pub use recorded::Recorded;
@@ -27,6 +28,9 @@ use crate::seeded::Seeded;
 use crate::{BuildError, written};
 use door::Recovery;
 use values::{first_difference, normal};
+
+/// A seeded sample of the oracle's requests, compressed with gzip: one JSON object in each line.
+pub const SAMPLE: &[u8] = include_bytes!("../oracle/sample.jsonl.gz");
 
 /// A difference between what was meant and what was understood.
 #[derive(Clone, Debug, PartialEq, Eq)]

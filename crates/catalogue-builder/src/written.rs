@@ -36,23 +36,27 @@ pub(crate) fn difference(
     shown("body", &String::from_utf8_lossy(&written.body), &String::from_utf8_lossy(body))
 }
 
-fn pairs(text: &str) -> Vec<(String, String)> {
-    let decoded = |text: &str| {
-        let mut bytes = Vec::new();
-        let mut rest = text.bytes();
-        while let Some(byte) = rest.next() {
-            let code = match byte {
-                b'+' => b' ',
-                b'%' => {
-                    let digits: String = rest.by_ref().take(2).map(char::from).collect();
-                    u8::from_str_radix(&digits, 16).unwrap_or(b'?')
-                }
-                other => other,
-            };
-            bytes.push(code);
-        }
-        String::from_utf8_lossy(&bytes).into_owned()
-    };
+/// The text without percent escapes; broken ones stay.
+pub(crate) fn percent_decoded(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let Some((byte, after)) = rest.split_first() {
+        let escaped =
+            after.split_at_checked(2).filter(|(digits, _)| *byte == b'%' && digits.iter().all(u8::is_ascii_hexdigit));
+        let code = escaped.and_then(|(digits, left)| {
+            let digits = std::str::from_utf8(digits).ok()?;
+            Some((u8::from_str_radix(digits, 16).ok()?, left))
+        });
+        let (byte, left) = code.unwrap_or((*byte, after));
+        bytes.push(byte);
+        rest = left;
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// The members of a query or a form, in one order.
+pub(crate) fn pairs(text: &str) -> Vec<(String, String)> {
+    let decoded = |text: &str| percent_decoded(&text.replace('+', " "));
     let mut pairs: Vec<_> = text
         .split('&')
         .filter(|pair| !pair.is_empty())

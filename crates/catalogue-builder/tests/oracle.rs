@@ -3,11 +3,8 @@
 use std::io::{BufReader, Read};
 
 use countersign_catalogue::Catalogue;
-use countersign_catalogue_builder::oracle::{self, Reach, Settings};
+use countersign_catalogue_builder::oracle::{self, Reach, SAMPLE, Settings};
 use flate2::read::GzDecoder;
-
-/// The sample, compressed.
-const SAMPLE: &[u8] = include_bytes!("../oracle/sample.jsonl.gz");
 
 #[test]
 fn a_sample_of_real_requests_is_verified_and_understood() {
