@@ -22,7 +22,7 @@ fn blocks(document: &str) -> Vec<String> {
 fn commands_in_the_documents_run() {
     let programs = Path::new(env!("CARGO_BIN_EXE_countersign")).parent().unwrap();
     let search = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
-    let all = ["docs/cli.md", "docs/policy.md", "infra/packs/README.md"].map(blocks);
+    let all = ["README.md", "docs/cli.md", "docs/policy.md", "infra/packs/README.md"].map(blocks);
     assert!(all.iter().all(|of_one| !of_one.is_empty()));
     for block in all.into_iter().flatten() {
         // What a block writes goes into a folder of its own; it reads the repository by the same names as people do.
