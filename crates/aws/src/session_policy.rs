@@ -91,7 +91,7 @@ fn policy_text(permissions: &[Permission], widen: fn(&str) -> String) -> String 
     for permission in permissions {
         let resource = match &permission.resource {
             Resource::Exact(arn) => widen(arn),
-            Resource::NonCanonical(_) | Resource::Unresolved => "*".to_owned(),
+            Resource::NonCanonical(_) | Resource::Unresolved | Resource::AccountLevel => "*".to_owned(),
         };
         by_resource.entry(resource).or_default().insert(&permission.action);
     }
@@ -220,6 +220,7 @@ mod tests {
         let queue = "arn:aws:sqs:eu-central-1:123456789012:q";
         let permissions = [
             permission("ec2:RunInstances", Resource::Unresolved),
+            permission("s3:ListAllMyBuckets", Resource::AccountLevel),
             permission("kms:Decrypt", Resource::NonCanonical("alias/key".into())),
             on("sqs:SendMessage", queue),
         ];
@@ -227,6 +228,7 @@ mod tests {
         let of = |action: &str| all.iter().find(|one| one["Action"].to_string().contains(action)).unwrap();
         assert_eq!(of("RunInstances")["Resource"], "*");
         assert_eq!(of("Decrypt")["Resource"], "*");
+        assert_eq!(of("ListAllMyBuckets")["Resource"], "*");
         assert_eq!(of("SendMessage")["Resource"], queue);
         assert!(!of("SendMessage")["Action"].to_string().contains("Decrypt"));
     }

@@ -144,6 +144,8 @@ pub enum Resource {
     NonCanonical(String),
     /// Not known from the request (`*`). Counts as possibly every ARN.
     Unresolved,
+    /// AWS defines no resource for the action: it is checked on `*`, and no ARN can be meant.
+    AccountLevel,
 }
 
 impl Resource {
@@ -151,7 +153,7 @@ impl Resource {
     pub fn as_str(&self) -> &str {
         match self {
             Resource::Exact(arn) | Resource::NonCanonical(arn) => arn,
-            Resource::Unresolved => "*",
+            Resource::Unresolved | Resource::AccountLevel => "*",
         }
     }
 
@@ -159,6 +161,16 @@ impl Resource {
     pub fn exact(&self) -> Option<&str> {
         match self {
             Resource::Exact(arn) => Some(arn),
+            Resource::NonCanonical(_) | Resource::Unresolved | Resource::AccountLevel => None,
+        }
+    }
+
+    /// What rules compare with: the exact ARN, or `*` where there is no ARN to be known. `None` where
+    /// the resource may be any.
+    pub fn known(&self) -> Option<&str> {
+        match self {
+            Resource::Exact(arn) => Some(arn),
+            Resource::AccountLevel => Some("*"),
             Resource::NonCanonical(_) | Resource::Unresolved => None,
         }
     }

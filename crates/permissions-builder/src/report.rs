@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use countersign_domain::{Class, Classes};
-use countersign_permissions::format::OperationRow;
+use countersign_permissions::format::{Fallback, OperationRow};
 
 use crate::{Built, Derived};
 
@@ -65,13 +65,14 @@ pub fn coverage(built: &Built) -> String {
         "# Coverage of the permission data\n\n\
          Generated from {} by `countersign-permissions-builder`; do not edit.\n\n\
          Per service: operations; with a documented IAM action; whose resource the request can tell (bound); whose\n\
-         action AWS checks on `*` only, so that there is nothing to bind; falling to `*` although the action has\n\
+         action has no resource type, so that there is nothing to bind; of these, whose action counts as on the account\n\
+         (see the README of `countersign-permissions`) and not as on any resource; falling to `*` although the action has\n\
          resource types; and how many carry each class.\n\n\
-         | service | operations | action | bound | no resource type | falls to `*` | secret-returning | delegating | destructive | credential-returning |\n\
-         |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+         | service | operations | action | bound | no resource type | account | falls to `*` | secret-returning | delegating | destructive | credential-returning |\n\
+         |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
         built.version
     );
-    let mut total = [0_usize; 9];
+    let mut total = [0_usize; 10];
     for (service, rows) in &built.derived {
         let counts = counts(rows);
         for (sum, count) in total.iter_mut().zip(counts) {
@@ -98,7 +99,7 @@ pub fn coverage(built: &Built) -> String {
     out
 }
 
-fn counts(rows: &[Derived]) -> [usize; 9] {
+fn counts(rows: &[Derived]) -> [usize; 10] {
     let count = |holds: &dyn Fn(&Derived) -> bool| rows.iter().filter(|row| holds(row)).count();
     let with = |class: Class| count(&|row| classes(&row.row).contains(class));
     [
@@ -106,6 +107,7 @@ fn counts(rows: &[Derived]) -> [usize; 9] {
         count(&|row| row.documented),
         count(&|row| is_bound(&row.row)),
         count(&|row| !is_bound(&row.row) && !falls(row)),
+        count(&|row| row.row.checks.iter().any(|check| check.fallback == Fallback::AccountLevel)),
         count(&|row| falls(row)),
         with(Class::SecretReturning),
         with(Class::Delegating),

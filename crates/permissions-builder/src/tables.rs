@@ -40,6 +40,8 @@ pub struct CheckLine {
     pub each: String,
     /// Resources, the most specific first.
     pub resources: Vec<String>,
+    /// Whether the row says `*`: any resource, even if AWS defines none for the action.
+    pub any: bool,
     /// Whether the pair is left out when no resource is given.
     pub optional: bool,
 }
@@ -208,6 +210,7 @@ fn check(text: &str) -> Result<CheckLine, String> {
             _ => return Err(format!("`{word}` is no keyword of a check")),
         }
     }
+    line.any = line.resources.iter().any(|resource| resource == "*");
     line.resources.retain(|resource| resource != "*");
     Ok(line)
 }

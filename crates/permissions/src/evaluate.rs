@@ -42,7 +42,7 @@ pub(crate) fn permissions<'p>(
                 left_out.push(check);
                 continue;
             }
-            let resources = if resources.is_empty() { vec![Resource::Unresolved] } else { resources };
+            let resources = if resources.is_empty() { vec![otherwise(check)] } else { resources };
             for resource in resources {
                 for (action_name, resource) in resolve::final_pairs(&check.action, resource, place) {
                     // The classes stay those of the operation: an object read under a session that AWS
@@ -76,10 +76,18 @@ fn unresolved<'p>(check: &Check, action: &impl Fn(&str) -> Option<ActionInfo<'p>
     }
     vec![Permission {
         action: check.action.clone(),
-        resource: Resource::Unresolved,
+        resource: otherwise(check),
         level: check.level,
         classes: check.classes,
     }]
+}
+
+/// The resource of a check that finds none.
+fn otherwise(check: &Check) -> Resource {
+    match check.fallback {
+        Fallback::AccountLevel => Resource::AccountLevel,
+        Fallback::Unresolved | Fallback::LeftOut => Resource::Unresolved,
+    }
 }
 
 /// The resources that the first filled expression of a check gives.

@@ -9,7 +9,7 @@ use countersign_domain::{AccessLevel, Class, Classes};
 use crate::wire::{Reader, put_number, put_text};
 
 /// The first bytes of every blob; the digit is the version of this encoding.
-pub const MAGIC: &[u8; 8] = b"CSPERM1\n";
+pub const MAGIC: &[u8; 8] = b"CSPERM2\n";
 
 /// What a frame holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,6 +41,8 @@ pub enum Fallback {
     Unresolved,
     /// The pair is left out, unless the call would have no pair at all for the action.
     LeftOut,
+    /// AWS defines no resource for the action; the pair is then on the account.
+    AccountLevel,
 }
 
 /// One (action, resource) check of an operation.
@@ -167,6 +169,7 @@ fn put_check(body: &mut Vec<u8>, texts: &mut Texts, check: &Check) {
     let fallback = match check.fallback {
         Fallback::Unresolved => 0,
         Fallback::LeftOut => 0x80,
+        Fallback::AccountLevel => 0x40,
     };
     body.push(level_byte(check.level) | fallback);
     body.push(classes_byte(check.classes));
@@ -197,10 +200,15 @@ pub fn decode_operations(bytes: &[u8]) -> Option<Vec<OperationRow>> {
 fn check(reader: &mut Reader<'_>, text: &impl Fn(&mut Reader<'_>) -> Option<String>) -> Option<Check> {
     let (action, when, each) = (text(reader)?, text(reader)?, text(reader)?);
     let level = reader.byte()?;
-    let fallback = if level & 0x80 == 0 { Fallback::Unresolved } else { Fallback::LeftOut };
+    let fallback = match level & 0xc0 {
+        0 => Fallback::Unresolved,
+        0x80 => Fallback::LeftOut,
+        0x40 => Fallback::AccountLevel,
+        _ => return None,
+    };
     let classes = classes_of(reader.byte()?)?;
     let resources = (0..reader.number()?).map(|_| text(reader)).collect::<Option<Vec<_>>>()?;
-    Some(Check { action, level: level_of(level & 0x7f)?, classes, when, each, resources, fallback })
+    Some(Check { action, level: level_of(level & 0x3f)?, classes, when, each, resources, fallback })
 }
 
 /// Encodes the actions of one IAM prefix, sorted by name, before deflating.

@@ -39,6 +39,7 @@ fn line(permission: &Permission) -> String {
         Resource::Exact(arn) => format!("= {arn}"),
         Resource::NonCanonical(text) => format!("~ {text}"),
         Resource::Unresolved => "*".to_owned(),
+        Resource::AccountLevel => "account".to_owned(),
     };
     let classes: Vec<_> = permission.classes.iter().map(Class::as_str).collect();
     format!("{} | {resource} | {} | {}", permission.action, permission.level.as_str(), classes.join(","))

@@ -82,8 +82,8 @@ fn bytes_hold_token(bytes: &[u8]) -> bool {
 /// * its resource is an ARN that a pattern matches, letter case aside;
 /// * its resource is not canonical, and a part of it (cut at `:` and `/`) matches the name of a
 ///   pattern; or it is a KMS alias while a pattern covers keys, because an alias can point at any;
-/// * its resource is unresolved, and a parameter contains the name of a pattern;
-/// * its resource is unresolved, and the action changes something: the resource could be any, and
+/// * its resource is unresolved or the action has none, and a parameter contains the name of a pattern;
+/// * its resource is unresolved or the action has none, and the action changes something: the resource could be any, and
 ///   nothing in the call shows that it is not ours. Not so `Create…`, which makes what was not
 ///   there, and `iam:PassRole`, because our roles' trust policies name no AWS service that could
 ///   use them.
@@ -130,7 +130,8 @@ impl Protected {
                 });
                 named.then_some("the resource may be Countersign's own; name it by its full ARN")
             }
-            Resource::Unresolved => {
+            // Without a resource of its own an action can still reach ours, as `states:SendTaskSuccess` does.
+            Resource::Unresolved | Resource::AccountLevel => {
                 let mut patterns = self.reachable(permission, facts).peekable();
                 let verb = permission.action.split(':').nth(1).unwrap_or_default();
                 let changes_any =

@@ -192,7 +192,7 @@ impl Checker<'_> {
             self.find(
                 Severity::Warning,
                 rule,
-                "the rule also denies every call whose resource is not known from the request, as `ec2:DescribeInstances`"
+                "the rule also denies every call whose resource is not known from the request, as of a function given by its alias"
                     .to_owned(),
                 "limit it to the actions that it is about",
             );

@@ -33,6 +33,7 @@ impl Bundle {
     /// with `@approval` that matches: `NeedsApproval`. Else any `permit` that matches: `Allow`.
     /// Else `Deny`. The strictest of all permissions wins.
     ///
+    /// An action without resources at AWS is on `*`, in its account and target, and on no ARN.
     /// Where the resource is not known exactly, a forbid or an approval matches if for any
     /// resource it does so or cannot be evaluated, and a permit only if it does so for every
     /// resource.
@@ -96,7 +97,7 @@ impl Bundle {
         if places.is_empty() {
             return tally;
         }
-        let known = permission.resource.exact().is_some();
+        let known = permission.resource.known().is_some();
         let outcomes = self.panels().get(places, known, |place| self.rule(place)).and_then(|panel| {
             let stage = scene.stage(permission, panel.members)?;
             let outcomes = panel.evaluate(self.authorizer(), &stage);

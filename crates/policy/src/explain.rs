@@ -102,7 +102,7 @@ impl Bundle {
 
     fn consider(&self, scene: &Scene<'_>, permission: &Permission, rules: &[&Rule]) -> Vec<Considered> {
         let Ok(stage) = scene.stage(permission, ContextMembers::all()) else { return Vec::new() };
-        let known = permission.resource.exact().is_some();
+        let known = permission.resource.known().is_some();
         let consider = |rule: &&Rule| {
             let outcome = Panel::new(&[(0, rule)], known).map_or_else(Outcome::Errs, |panel| {
                 panel.evaluate(self.authorizer(), &stage).pop().unwrap_or(Outcome::Fails)
@@ -137,7 +137,7 @@ impl Bundle {
     /// The parts of a rule that do not hold.
     pub(crate) fn unmet(&self, rule: &Rule, stage: &Stage, permission: &Permission) -> Vec<Part> {
         let Ok(parsed) = rule.parsed() else { return Vec::new() };
-        let known = permission.resource.exact().is_some();
+        let known = permission.resource.known().is_some();
         let holds = |part: &Template| {
             let part = if known { Ok(part.clone()) } else { open::for_unknown_resource(part) };
             let set = part

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use cedar_policy::{Context, Entities, Entity, EntityUid, Request, RestrictedExpression};
-use countersign_domain::{Call, GroupName, Permission, PersonId};
+use countersign_domain::{Call, GroupName, Permission, PersonId, Resource};
 
 use crate::{
     arn::Arn,
@@ -31,12 +31,12 @@ pub(crate) struct Stage {
 }
 
 impl<'a> Scene<'a> {
-    /// The keys to look rules up by. An ARN without an account (S3) counts as in the target's:
-    /// AWS is asked with that account's credentials.
+    /// The keys to look rules up by. An ARN without an account (S3), and `*` for an action without
+    /// resources, count as in the target's: AWS is asked with that account's credentials.
     pub(crate) fn lookup<'b>(&'b self, permission: &'b Permission) -> Lookup<'b> {
         let groups = self.groups.iter().map(|group| (EntityKind::Group, group.as_str()));
         let agent = (EntityKind::Agent, self.facts.agent.as_str());
-        let resources = permission.resource.exact().map(|arn| {
+        let resources = permission.resource.known().map(|arn| {
             vec![
                 (EntityKind::Resource, arn),
                 (EntityKind::Account, self.account_of(arn)),
@@ -70,10 +70,10 @@ impl<'a> Scene<'a> {
         let action = self.names.uid(EntityKind::Action, &permission.action);
         let mut entities = vec![self.principal(&principal)?, self.action(&action, permission)];
         let context = self.context(permission, members)?;
-        let request = match permission.resource.exact() {
+        let request = match permission.resource.known() {
             Some(arn) => {
                 let resource = self.names.uid(EntityKind::Resource, arn);
-                entities.push(self.resource(&resource, arn)?);
+                entities.push(self.resource(&resource, arn, permission)?);
                 Request::new(principal, action, resource, context, None).map_err(|error| error.to_string())?
             }
             None => Request::builder()
@@ -104,9 +104,18 @@ impl<'a> Scene<'a> {
         Entity::new_no_attrs(uid.clone(), parents)
     }
 
-    fn resource(&self, uid: &EntityUid, arn: &str) -> Result<Entity, String> {
+    fn resource(&self, uid: &EntityUid, arn: &str, permission: &Permission) -> Result<Entity, String> {
         let account = self.account_of(arn);
-        let parts = Arn::parse(arn);
+        let parts = match permission.resource {
+            // It has no type and no name, but it is somewhere.
+            Resource::AccountLevel => Arn {
+                partition: &self.facts.target.partition,
+                service: permission.action.split(':').next().unwrap_or_default(),
+                region: &self.call.region,
+                ..Arn::default()
+            },
+            _ => Arn::parse(arn),
+        };
         let attributes = [
             ("arn", arn),
             ("partition", parts.partition),

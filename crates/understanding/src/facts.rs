@@ -47,6 +47,7 @@ fn permission(out: &mut Writer, permission: &Permission) {
         countersign_domain::Resource::Exact(_) => "exact",
         countersign_domain::Resource::NonCanonical(_) => "non-canonical",
         countersign_domain::Resource::Unresolved => "unresolved",
+        countersign_domain::Resource::AccountLevel => "account-level",
     };
     out.text(&permission.action).text(kind).text(permission.resource.as_str()).text(permission.level.as_str());
     let classes: Vec<_> = permission.classes.iter().collect();

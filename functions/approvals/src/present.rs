@@ -130,6 +130,7 @@ fn resource_row(permission: &countersign_domain::Permission) -> ResourceRow {
         note: match permission.resource {
             Resource::Exact(_) => None,
             Resource::NonCanonical(_) => Some("as written by the agent; AWS may read it as another resource"),
+            Resource::AccountLevel => Some("no single resource: AWS decides the action for the account as a whole"),
             Resource::Unresolved => Some("not known from the call: possibly any resource"),
         },
         level: permission.level.as_str(),

@@ -12,7 +12,15 @@ impl Deriver<'_> {
         if is_by_method(case) {
             return vec![self.by_method(case)];
         }
-        self.primary_actions(case).iter().flat_map(|action| self.on_its_types(case, action)).collect()
+        let actions = self.primary_actions(case);
+        let mut checks: Vec<_> = actions.iter().flat_map(|action| self.on_its_types(case, action)).collect();
+        // One of several that AWS may check: which, nobody knows, so none is known to have no resource.
+        if let ([action], [only]) = (actions.as_slice(), checks.as_mut_slice())
+            && only.resources.is_empty()
+        {
+            only.fallback = self.without_resource(case, action);
+        }
+        checks
     }
 
     fn by_method(&self, case: &Case<'_>) -> Check {
