@@ -62,6 +62,11 @@ impl Agent {
         Ok(Self { environment, folder: tempfile::tempdir()?, sdk: None })
     }
 
+    /// Sets a variable of the agent's environment, before its first call.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.environment.insert(name.to_owned(), value.to_owned());
+    }
+
     /// The folder of the agent's own files.
     pub fn folder(&self) -> &Path {
         self.folder.path()

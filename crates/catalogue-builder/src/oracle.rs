@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io::BufRead;
 
-use countersign_catalogue::{Catalogue, Place, Refusal, Understood, WireRequest};
+use countersign_catalogue::{Catalogue, Endpoint, Place, Refusal, Understood, WireRequest};
 use countersign_sigv4::Verified;
 use countersign_understanding::{DoorPath, NotVerified};
 
@@ -264,6 +264,7 @@ fn round_trip(catalogue: &Catalogue, request: &WireRequest<'_>, found: &Understo
         host_prefix: "",
         from_chunked: false,
         body_is_signed: true,
+        endpoint: Endpoint::Any,
     };
     match catalogue.understand(&again, &Place::aws()) {
         Err(refusal) => Some(format!("refused: {}: {refusal}", refusal.reason())),

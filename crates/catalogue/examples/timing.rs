@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use countersign_catalogue::{Catalogue, Place, WireRequest};
+use countersign_catalogue::{Catalogue, Endpoint, Place, WireRequest};
 
 const ROUNDS: u32 = 20_000;
 
@@ -30,6 +30,7 @@ fn main() {
         host_prefix: "",
         from_chunked: false,
         body_is_signed: true,
+        endpoint: Endpoint::Any,
     };
     let place = Place::aws();
     let mut times: Vec<Duration> = (0..ROUNDS)

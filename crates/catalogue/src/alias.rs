@@ -2,14 +2,16 @@
 //!
 //! Services that share a signing name repeat each other's operations. Where they share the host
 //! too, one name is as good as another and the canonical one is taken. Where they do not, the
-//! signing name or the ARN in the request tells the host; if neither does, the request is refused.
+//! signing name or the ARN in the request tells the host; if neither does, the endpoint that the
+//! request was sent to; else the request is refused.
 
 use countersign_domain::Value;
 
-use crate::Refusal;
+use crate::catalogue::Catalogue;
 use crate::identify::Candidate;
 use crate::model::{Location, MemberTraits, OperationTraits};
 use crate::understand::Reading;
+use crate::{Endpoint, Refusal, WireRequest};
 
 /// Which of the services with the same operations owns a resource: the beginnings of the resource
 /// part of its ARNs. Source: the resource tables of AWS's service authorization reference.
@@ -93,16 +95,23 @@ pub(crate) fn order(candidate: &Candidate<'_>) -> (bool, usize, bool) {
 /// The canonical one of several readings, with the names of the others.
 ///
 /// # Errors
-/// [`Refusal::Ambiguous`] when they do not go to the same host.
+/// [`Refusal::Ambiguous`] when they do not go to the same host; [`Refusal::UnknownEndpoint`] or
+/// [`Refusal::OtherEndpoint`] when the endpoint is of no service, or of one that it cannot be for.
 pub(crate) fn choose<'c>(
+    catalogue: &Catalogue,
     mut readings: Vec<Reading<'c>>,
-    signing_name: &str,
+    request: &WireRequest<'_>,
 ) -> Result<(Reading<'c>, Vec<(String, String)>), Refusal> {
     if readings.len() > 1 {
         // ListBuckets and ListDirectoryBuckets are the same bytes, signed for two names.
-        keep_if_any(&mut readings, |one| one.upstream.signing_name == signing_name);
+        keep_if_any(&mut readings, |one| one.upstream.signing_name == request.signing_name);
         keep_if_any(&mut readings, |one| has_required_members(&one.candidate, &one.parameters));
         keep_owner(&mut readings);
+    }
+    match request.endpoint {
+        Endpoint::Any => {}
+        Endpoint::OfService(id) => keep_host_of(catalogue, id, &mut readings)?,
+        Endpoint::Host(host) => keep_if_any(&mut readings, |one| one.upstream.host == host),
     }
     let first_upstream = readings.first().map(|reading| reading.upstream.clone());
     if readings.iter().any(|reading| Some(&reading.upstream) != first_upstream.as_ref()) {
@@ -115,6 +124,23 @@ pub(crate) fn choose<'c>(
     let aliases = readings.iter().skip(1).map(name).collect();
     let first = readings.into_iter().next().ok_or(Refusal::DamagedCatalogue { what: "no reading" })?;
     Ok((first, aliases))
+}
+
+/// Keeps the readings that go where the one of service `id` goes. Not that reading alone: among names
+/// for the same host the canonical one is taken, whatever the caller calls it.
+fn keep_host_of(catalogue: &Catalogue, id: &str, readings: &mut Vec<Reading<'_>>) -> Result<(), Refusal> {
+    let service = catalogue.service(id).ok_or_else(|| Refusal::UnknownEndpoint {
+        endpoint: id.chars().take(64).collect(),
+        version: catalogue.version().to_owned(),
+    })?;
+    let id = service.model().id;
+    let found = readings.iter().find(|one| one.candidate.service.model().id == id).map(|one| one.upstream.clone());
+    let upstream = found.ok_or_else(|| Refusal::OtherEndpoint {
+        endpoint: id.to_owned(),
+        candidates: readings.iter().map(|one| one.candidate.name()).collect(),
+    })?;
+    readings.retain(|one| one.upstream == upstream);
+    Ok(())
 }
 
 fn keep_if_any<'c>(readings: &mut Vec<Reading<'c>>, keep: impl Fn(&Reading<'c>) -> bool) {

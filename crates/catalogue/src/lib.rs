@@ -44,5 +44,5 @@ pub use catalogue::Catalogue;
 pub use errors::{ApiError, ErrorReply};
 pub use identified::Identified;
 pub use refusal::Refusal;
-pub use request::{Place, Understood, WireRequest};
+pub use request::{Endpoint, Place, Understood, WireRequest};
 pub use service::Service;

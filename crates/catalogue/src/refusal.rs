@@ -25,9 +25,28 @@ pub enum Refusal {
         version: String,
     },
     /// Several operations match and they do not go to the same host.
-    #[error("the request may mean any of {}, which go to different hosts", candidates.join(", "))]
+    #[error(
+        "the request may mean any of {}, which go to different hosts; set the service's own endpoint, `…/_/as/SERVICE`",
+        candidates.join(", ")
+    )]
     Ambiguous {
         /// `service:Operation` of each.
+        candidates: Vec<String>,
+    },
+    /// The endpoint is of no service.
+    #[error("the endpoint is for `{endpoint}`, which is no service of the catalogue {version}")]
+    UnknownEndpoint {
+        /// The service that the endpoint names.
+        endpoint: String,
+        /// The catalogue's version.
+        version: String,
+    },
+    /// The endpoint is of a service that the request cannot be for.
+    #[error("the endpoint is for `{endpoint}`, and the request can only mean {}", candidates.join(", "))]
+    OtherEndpoint {
+        /// The service that the endpoint names.
+        endpoint: String,
+        /// `service:Operation` of each that it can mean.
         candidates: Vec<String>,
     },
     /// Two identification signals contradict each other.
@@ -215,6 +234,8 @@ impl Refusal {
             Refusal::UnknownService { .. } => "UnknownService",
             Refusal::UnknownOperation { .. } => "UnknownOperation",
             Refusal::Ambiguous { .. } => "Ambiguous",
+            Refusal::UnknownEndpoint { .. } => "UnknownEndpoint",
+            Refusal::OtherEndpoint { .. } => "OtherEndpoint",
             Refusal::Contradiction { .. } => "Contradiction",
             Refusal::DuplicateKey { .. } => "DuplicateKey",
             Refusal::DuplicateHeader { .. } => "DuplicateHeader",

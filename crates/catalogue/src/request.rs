@@ -32,6 +32,20 @@ pub struct WireRequest<'a> {
     /// Whether the signature covers the body. Where it does not, only operations whose body decides nothing but what
     /// is stored are taken.
     pub body_is_signed: bool,
+    /// Where the caller means it to go, if the bytes alone leave that open.
+    pub endpoint: Endpoint<'a>,
+}
+
+/// What else than its bytes says where a request goes. It only chooses among what the bytes can mean.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Endpoint<'a> {
+    /// Nothing: the one endpoint for all services.
+    #[default]
+    Any,
+    /// The endpoint of one service, by the catalogue's id of it.
+    OfService(&'a str),
+    /// The host that was chosen when the request was understood first.
+    Host(&'a str),
 }
 
 /// Where a call may go: the AWS partition of the target's account.

@@ -41,7 +41,7 @@ impl Catalogue {
         if readings.is_empty() {
             return Err(first_refusal.unwrap_or(Refusal::DamagedCatalogue { what: "no candidate" }));
         }
-        let (reading, aliases) = alias::choose(readings, request.signing_name)?;
+        let (reading, aliases) = alias::choose(self, readings, request)?;
         self.understood(reading, aliases)
     }
 

@@ -3,8 +3,8 @@
 mod primary;
 mod secondary;
 
-use countersign_permissions::PARTIQL_ACTION;
 use countersign_domain::AccessLevel;
+use countersign_permissions::PARTIQL_ACTION;
 use countersign_permissions::format::{Check, Fallback, OperationRow};
 
 use crate::binding::Binder;
@@ -164,7 +164,8 @@ impl Deriver<'_> {
     /// as if it could be anything: `states:SendTaskSuccess` has no resource type and ends an execution.
     fn without_resource(&self, case: &Case<'_>, action: &str) -> Fallback {
         let Some(known) = self.reference.actions.get(&action.to_ascii_lowercase()) else { return Fallback::Unresolved };
-        let classes = self.classifier.of_action(action).union(self.classifier.of_operation(case.service, case.name, action));
+        let classes =
+            self.classifier.of_action(action).union(self.classifier.of_operation(case.service, case.name, action));
         let reads = self.classifier.level(action) <= AccessLevel::Read;
         let names_something =
             case.binder.inputs.iter().any(|member| member.is_free_text && member.plain != "accountid");

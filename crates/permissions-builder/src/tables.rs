@@ -21,7 +21,8 @@
 //! `check` lines take the place of the mechanical primary checks, `also` lines are added to what is
 //! there, `only` says that no mechanical secondary check is added. A line is the action (or
 //! `@partiql`), then any of `when CONDITION`, `each PATH`, `on RESOURCE`, `or RESOURCE`, `optional`. A
-//! RESOURCE is a template, an `@expression(…)`, `*`, or `prefix:type` for that type's binding.
+//! RESOURCE is a template, an `@expression(…)`, `prefix:type` for that type's binding, or `*`: any, even
+//! where AWS defines no resource for the action.
 
 use std::path::Path;
 

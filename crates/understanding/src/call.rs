@@ -1,6 +1,6 @@
 //! From bytes to a call, the first time and again.
 
-use countersign_catalogue::{Catalogue, Place, Understood, WireRequest};
+use countersign_catalogue::{Catalogue, Endpoint, Place, Understood, WireRequest};
 use countersign_domain::{Call, FrozenCall, settings::Target};
 use countersign_permissions::{Permissions, Question};
 
@@ -103,6 +103,7 @@ fn wire(frozen: &FrozenCall) -> WireRequest<'_> {
         host_prefix: "",
         from_chunked: false,
         body_is_signed: true,
+        endpoint: Endpoint::Host(&frozen.host),
     }
 }
 

@@ -17,6 +17,9 @@ pub enum DoorPath<'a> {
     /// Percent-decoded, `//` collapsed and cut at a decoded `?`: HTTP and REST APIs. What the client signed is
     /// recovered.
     Decoded(&'a str),
+    /// The same behind an endpoint's own path, which is plain: that path, and what follows it, which is empty or
+    /// begins with `/`. Both were signed together.
+    DecodedBehind(&'a str, &'a str),
 }
 
 /// Why a request is not believed.
@@ -45,19 +48,22 @@ pub fn verify<'a>(
     now: Timestamp,
 ) -> Result<(Verified, String), NotVerified> {
     let options = Options { unsigned_bodies: UnsignedBodies::AsSdksDo, ..Options::default() };
+    let recovered = |path: &str| {
+        let service = presented.unverified_scope().service;
+        Catalogue::embedded().candidate_paths(&service, request.method, path)
+    };
     let candidates: Box<dyn Iterator<Item = Cow<'_, str>>> = match path {
-        DoorPath::AsSent(path) => Box::new(std::iter::once(Cow::Borrowed(path))),
-        DoorPath::Decoded(path) => {
-            let service = presented.unverified_scope().service;
-            Box::new(Catalogue::embedded().candidate_paths(&service, request.method, path).map(Cow::Owned))
+        DoorPath::AsSent(path) | DoorPath::DecodedBehind(path, "") => Box::new(std::iter::once(Cow::Borrowed(path))),
+        DoorPath::Decoded(path) => Box::new(recovered(path).map(Cow::Owned)),
+        DoorPath::DecodedBehind(endpoint, path) => {
+            Box::new(recovered(path).map(move |path| Cow::Owned(format!("{endpoint}{path}"))))
         }
     };
     verify_any_path_with(presented, request, secret, now, &options, candidates).map_err(|error| match (&error, path) {
-        (SignatureError::SignatureMismatch | SignatureError::TooManyPaths, DoorPath::Decoded(path))
-            if may_be_cut(path, &presented.unverified_scope().service) =>
-        {
-            NotVerified::PathLost
-        }
+        (
+            SignatureError::SignatureMismatch | SignatureError::TooManyPaths,
+            DoorPath::Decoded(path) | DoorPath::DecodedBehind(_, path),
+        ) if may_be_cut(path, &presented.unverified_scope().service) => NotVerified::PathLost,
         _ => NotVerified::Signature(error),
     })
 }

@@ -19,8 +19,10 @@ pub(crate) struct Caller<'a> {
     pub target: &'a Target,
     /// What the signature covers, and the body out of its framing.
     pub verified: Verified,
-    /// The path as signed.
+    /// The path as signed, without the endpoint of a service.
     pub path: String,
+    /// The service whose endpoint was signed, if it was one.
+    pub endpoint: Option<String>,
 }
 
 impl Gateway {
@@ -40,18 +42,22 @@ impl Gateway {
         let sealer = self.sealer().await?;
         let (claims, secret) = sealer.open_session(presented.unverified_access_key_id(), unverified_token, now)?;
         let secret = SecretKey::new(secret.expose());
-        let path = match &incoming.path {
-            UnverifiedPath::Raw(path) => DoorPath::AsSent(path),
-            UnverifiedPath::Decoded(path) => DoorPath::Decoded(path),
+        let endpoint = self.unverified_endpoint(incoming);
+        let path = match (&incoming.path, endpoint) {
+            (UnverifiedPath::Raw(path), _) => DoorPath::AsSent(path),
+            (UnverifiedPath::Decoded(path), None) => DoorPath::Decoded(path),
+            (UnverifiedPath::Decoded(_), Some(endpoint)) => DoorPath::DecodedBehind(endpoint.prefix, endpoint.rest),
         };
-        let (verified, path) = countersign_understanding::verify(&presented, &request, path, &secret, now)
+        let (verified, signed_path) = countersign_understanding::verify(&presented, &request, path, &secret, now)
             .map_err(|error| self.explain(error, incoming))?;
         let target = self
             .bundle
             .settings()
             .target(&claims.login.target)
             .ok_or_else(|| Denial::TargetGone(claims.login.target.clone()))?;
-        Ok(Caller { claims, target, verified, path })
+        let path = endpoint.map_or_else(|| signed_path.clone(), |endpoint| endpoint.own_path(&signed_path));
+        let endpoint = endpoint.map(|endpoint| endpoint.service.to_owned());
+        Ok(Caller { claims, target, verified, path, endpoint })
     }
 
     /// Where the door lost the path, the answer names the door that keeps it.

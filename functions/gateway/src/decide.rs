@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, net::IpAddr};
 
-use countersign_catalogue::WireRequest;
+use countersign_catalogue::{Endpoint, WireRequest};
 use countersign_domain::{
     Call, Decision, Digest, Obligations, Timestamp,
     event::{Event, Happening, ShadowBundle},
@@ -98,6 +98,7 @@ impl Gateway {
             host_prefix,
             from_chunked: caller.verified.decoded_from_chunked,
             body_is_signed: caller.verified.payload.is_signed(),
+            endpoint: caller.endpoint.as_deref().map_or(Endpoint::Any, Endpoint::OfService),
         };
         countersign_understanding::understand(&request, caller.target).map_err(Denial::NotUnderstood)
     }

@@ -28,7 +28,8 @@ use tokio::sync::OnceCell;
 use zeroize::Zeroizing;
 
 use crate::{
-    denial::Denial, door::Incoming, reply::Reply, settings::GatewaySettings, shadow::Shadow, stops::Stops, voice::Voice,
+    denial::Denial, door::Incoming, endpoint::UnverifiedEndpoint, reply::Reply, settings::GatewaySettings,
+    shadow::Shadow, stops::Stops, voice::Voice,
 };
 
 /// What the sealing keys of sessions are derived under.
@@ -112,7 +113,15 @@ impl Gateway {
     /// `/_/` is an S3 key.
     fn is_own_endpoint(&self, incoming: &Incoming) -> bool {
         let path = incoming.path_text();
-        (path == "/_" || path.starts_with("/_/")) && self.host_prefix(incoming) == Some("")
+        (path == "/_" || path.starts_with("/_/"))
+            && self.host_prefix(incoming) == Some("")
+            && self.unverified_endpoint(incoming).is_none()
+    }
+
+    /// The endpoint of a service that the path begins with, on the base host alone: behind a bucket's
+    /// name it is a key.
+    pub(crate) fn unverified_endpoint<'a>(&self, incoming: &'a Incoming) -> Option<UnverifiedEndpoint<'a>> {
+        (self.host_prefix(incoming) == Some("")).then(|| UnverifiedEndpoint::of(incoming.path_text())).flatten()
     }
 
     /// The labels in front of the base host, without the final dot; `None` for another host. A base

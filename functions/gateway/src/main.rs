@@ -5,6 +5,7 @@ mod caller;
 mod decide;
 mod denial;
 mod door;
+mod endpoint;
 mod forward;
 mod gateway;
 mod hold;

@@ -16,6 +16,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("the aws cli passes alike", cli),
     ("a denied call raises the sdk's own exception with the reason", denied),
     ("what is not understood is denied and says so", not_understood),
+    ("the endpoint of a service says where a call goes that its bytes do not tell", service_endpoints),
     ("without a session nothing passes", unsigned),
     ("the gateway's own endpoints answer", own_endpoints),
 ];
@@ -140,6 +141,39 @@ fn not_understood(stack: &Stack) -> Result<()> {
     let order = json!({"service": "dynamodb", "operation": "list_tables", "config": {"region_name": "ap-south-2"}});
     let answer = agent.order(&order)?;
     ensure!(answer.get("error").is_some(), "another region passed: {answer}");
+    Ok(())
+}
+
+fn service_endpoints(stack: &Stack) -> Result<()> {
+    let tags = json!({"ResourceARN": "arn:aws:chime:eu-central-1:123456789012:other/x"});
+    let mut plain = Agent::new(stack, "explorer", "look-around")?;
+    let refused = plain.must_fail("chime-sdk-messaging", "list_tags_for_resource", tags.clone())?;
+    ensure!(refused.message.contains("chime-sdk-identity") && refused.message.contains("/_/as/"), "{refused:?}");
+
+    let mut agent = Agent::new(stack, "explorer", "look-around")?;
+    let endpoint = |service: &str| format!("{}/_/as/{service}", stack.get("gateway"));
+    agent.set("AWS_ENDPOINT_URL_CHIME_SDK_MESSAGING", &endpoint("chime-sdk-messaging"));
+    agent.set("AWS_ENDPOINT_URL_S3", &endpoint("s3"));
+    agent.set("AWS_ENDPOINT_URL_DYNAMODB", &format!("{}/", endpoint("dynamodb")));
+    agent.set("AWS_ENDPOINT_URL_SNS", &endpoint("nonesuch"));
+    agent.set("AWS_ENDPOINT_URL_SQS", &endpoint("iam"));
+    // The local AWS has no Chime: what it says of the call is not what the gateway says.
+    let answer = agent.call("chime-sdk-messaging", "list_tags_for_resource", tags)?.to_string();
+    ensure!(!answer.contains("not understood") && !answer.contains("different hosts"), "{answer}");
+    let bucket = fresh("agent-scratch");
+    make_bucket(stack, &bucket)?;
+    let hello = STANDARD.encode(b"hello");
+    for key in ["plain", "with space", "ünï/cødé", "a+b", "_/as/s3/x"] {
+        agent.must("s3", "put_object", json!({"Bucket": bucket, "Key": key, "Body": {"base64": hello}}))?;
+        let got = agent.must("s3", "get_object", json!({"Bucket": bucket, "Key": key}))?;
+        ensure!(got.pointer("/Body/base64").and_then(Json::as_str) == Some(hello.as_str()), "`{key}`: {got}");
+        upstream(stack, "s3", "head_object", json!({"Bucket": bucket, "Key": key}))?;
+    }
+    agent.must("dynamodb", "list_tables", json!({}))?;
+    let refused = agent.must_fail("sns", "list_topics", json!({}))?;
+    ensure!(refused.message.contains("`nonesuch`, which is no service"), "{refused:?}");
+    let refused = agent.must_fail("sqs", "list_queues", json!({}))?;
+    ensure!(refused.message.contains("can only mean sqs:ListQueues"), "{refused:?}");
     Ok(())
 }
 

@@ -53,7 +53,10 @@ fn commands(stack: &Stack) -> Result<()> {
     std::fs::write(root().join("target/stack.json"), stack.ready.to_string())?;
     let environment = blocks("README.md", &["agent-environment"])?;
     shell(&blocks("README.md", &["agent-environment", "inbox"])?, &[])?;
-    let agents = blocks("docs/agents.md", &["agent-first-call", "agent-session", "agent-credential-process"])?;
+    let agents = blocks(
+        "docs/agents.md",
+        &["agent-first-call", "agent-service-endpoint", "agent-session", "agent-credential-process"],
+    )?;
     let said = shell(&format!("{environment}{agents}"), &[])?;
     ensure!(said.contains("CSGN"), "no session: {said}");
 

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use countersign_catalogue::{Catalogue, WireRequest};
+use countersign_catalogue::{Catalogue, Endpoint, WireRequest};
 use countersign_domain::{Timestamp, Value};
 use countersign_sigv4::{Presented, SecretKey, UnverifiedRequest, Verified};
 use countersign_understanding::{DoorPath, NotVerified};
@@ -143,6 +143,7 @@ impl Opened<'_> {
             host_prefix: &self.request.host_prefix,
             from_chunked: self.from_chunked,
             body_is_signed: self.body_is_signed,
+            endpoint: Endpoint::Any,
         }
     }
 }

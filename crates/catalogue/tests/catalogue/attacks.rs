@@ -3,6 +3,7 @@
 //! The attacker holds valid credentials and signs whatever is sent; attacks on the signature itself are in the tests of
 //! `countersign-sigv4`.
 
+use countersign_catalogue::Endpoint;
 use std::collections::BTreeSet;
 
 use crate::{Request, attacks_bodies as bodies};
@@ -92,6 +93,12 @@ fn operations() -> Vec<Attack> {
         ),
         ("an old signature", Request::form("sdb", "Action=ListDomains&Version=2009-04-15"), "UnsupportedSigning"),
         ("a body that is not signed", Request { body_is_signed: false, ..put("{}") }, "UnsignedBody"),
+        (
+            "the endpoint of no service",
+            Request { endpoint: Endpoint::OfService("nonesuch"), ..put("{}") },
+            "UnknownEndpoint",
+        ),
+        ("another service's endpoint", Request { endpoint: Endpoint::OfService("sqs"), ..put("{}") }, "OtherEndpoint"),
         (
             "the same bytes on two hosts",
             Request::new("timestream").header("x-amz-target", "Timestream_20181101.DescribeEndpoints").body("{}"),
@@ -298,6 +305,7 @@ fn regions_stay_within_their_partition() {
             host_prefix: "",
             from_chunked: false,
             body_is_signed: true,
+            endpoint: Endpoint::Any,
         };
         let found = Catalogue::embedded().understand(&request, &Place { partition: partition.to_owned() });
         assert_eq!(found.is_ok(), fits, "{partition} {region}: {found:?}");

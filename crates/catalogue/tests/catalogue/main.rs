@@ -9,7 +9,7 @@ mod calls;
 mod noise;
 
 use bytes::Bytes;
-use countersign_catalogue::{Catalogue, Place, Refusal, Understood, WireRequest};
+use countersign_catalogue::{Catalogue, Endpoint, Place, Refusal, Understood, WireRequest};
 
 /// A request with what differs from a plain POST to `/`.
 #[derive(Clone)]
@@ -23,6 +23,7 @@ struct Request {
     host_prefix: &'static str,
     from_chunked: bool,
     body_is_signed: bool,
+    endpoint: Endpoint<'static>,
 }
 
 impl Request {
@@ -37,6 +38,7 @@ impl Request {
             host_prefix: "",
             from_chunked: false,
             body_is_signed: true,
+            endpoint: Endpoint::Any,
         }
     }
 
@@ -79,6 +81,7 @@ impl Request {
             host_prefix: self.host_prefix,
             from_chunked: self.from_chunked,
             body_is_signed: self.body_is_signed,
+            endpoint: self.endpoint,
         };
         Catalogue::embedded().understand(&request, &Place::aws())
     }

@@ -1,7 +1,7 @@
 //! Noise: whatever comes, the answer is a call or a refusal, and a call is a fixed point.
 
 use bytes::Bytes;
-use countersign_catalogue::{Catalogue, Place, WireRequest};
+use countersign_catalogue::{Catalogue, Endpoint, Place, WireRequest};
 use countersign_domain::OutgoingRequest;
 use proptest::prelude::*;
 
@@ -40,6 +40,7 @@ fn understand(request: &OutgoingRequest, signing_name: &str) -> Option<OutgoingR
         host_prefix: "",
         from_chunked: false,
         body_is_signed: true,
+        endpoint: Endpoint::Any,
     };
     Catalogue::embedded().understand(&wire, &Place::aws()).ok().map(|call| call.outgoing)
 }

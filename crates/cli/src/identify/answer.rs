@@ -87,6 +87,7 @@ pub(crate) fn known_as(resource: &Resource) -> &'static str {
         Resource::Exact(_) => "exact",
         Resource::NonCanonical(_) => "non-canonical",
         Resource::Unresolved => "unresolved",
+        Resource::AccountLevel => "account-level",
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use countersign_catalogue::{Catalogue, Identified, Place, Refusal, WireRequest};
+use countersign_catalogue::{Catalogue, Endpoint, Identified, Place, Refusal, WireRequest};
 use countersign_permissions::{Permissions, Question};
 use countersign_understanding::Refusal as UnderstandingRefusal;
 

@@ -1,6 +1,6 @@
 //! What a call to the upstream asks for: any operation of any service, by the catalogue.
 
-use countersign_catalogue::{Catalogue, Place, WireRequest};
+use countersign_catalogue::{Catalogue, Endpoint, Place, WireRequest};
 use countersign_domain::{AccountId, Protocol};
 use countersign_permissions::{Permissions, Question};
 
@@ -27,6 +27,7 @@ pub(super) fn read(request: &Request, sender: &Sender) -> Result<(Asked, Style),
         host_prefix: "",
         from_chunked: sender.from_chunked,
         body_is_signed: sender.body_is_signed,
+        endpoint: Endpoint::Any,
     };
     let understood = Catalogue::embedded().understand(&wire, &Place::aws()).map_err(AwsError::unread)?;
     let account = AccountId::new(sender.session.role.account.as_str()).map_err(AwsError::unread)?;

@@ -107,6 +107,8 @@ fn own_resources_in_a_shared_account() {
         ("lambda:UpdateFunctionCode", Write, odd("111122223333:function:Countersign-Gateway:live"), true),
         ("lambda:InvokeFunction", Write, odd("my-function"), false),
         ("states:SendTaskSuccess", Write, Resource::Unresolved, true),
+        ("states:SendTaskSuccess", Write, Resource::AccountLevel, true),
+        ("states:ListStateMachines", List, Resource::AccountLevel, false),
         (
             "states:StartExecution",
             Write,

@@ -86,6 +86,46 @@ fn conditions_on_an_unknown_resource() {
 }
 
 #[test]
+fn an_action_without_resources_is_on_its_account_and_on_no_arn() {
+    let list = call("dynamodb:ListTables", AccessLevel::List, Resource::AccountLevel);
+    // constraint, whether a forbid, an approval and a permit with it match
+    for (condition, matches) in [
+        ("resource == Resource::\"arn:aws:dynamodb:eu-central-1:111122223333:table/secret\"", false),
+        ("resource in Account::\"444455556666\"", false),
+        ("resource in Account::\"111122223333\"", true),
+        ("resource in Target::\"dev\"", true),
+        ("resource in Target::\"prod\"", false),
+        ("resource == Resource::\"*\"", true),
+    ] {
+        for rule in [
+            format!("(principal, action in Action::\"dynamodb:*\", {condition});"),
+            format!("(principal, action in Action::\"dynamodb:*\", resource) when {{ {condition} }};"),
+        ] {
+            let forbid = format!("permit(principal, action, resource); forbid{rule}");
+            assert_eq!(outcome(&forbid, &list) == "deny", matches, "{forbid}");
+            assert_eq!(outcome(&format!("permit{rule}"), &list) == "allow", matches, "permit{rule}");
+            let ask = format!("permit(principal, action, resource); @approval(\"dba\") permit{rule}");
+            assert_eq!(outcome(&ask, &list) == "needs-approval", matches, "{ask}");
+        }
+    }
+    for (condition, matches) in [
+        ("resource.arn like \"*:table/secret\"", false),
+        ("resource.arn == \"*\" && resource.name == \"\" && resource.type == \"\"", true),
+        ("resource.account == \"111122223333\" && resource.region == \"eu-central-1\"", true),
+        ("resource.service == \"dynamodb\" && resource.partition == \"aws\"", true),
+        // A rule with an exception for a name has none for what has no name.
+        ("!(resource.name like \"agent-scratch-*\")", true),
+        ("resource.name like \"agent-scratch-*\"", false),
+    ] {
+        let forbid =
+            format!("permit(principal, action, resource); forbid(principal, action, resource) when {{ {condition} }};");
+        assert_eq!(outcome(&forbid, &list) == "deny", matches, "{forbid}");
+        let permit = format!("permit(principal, action, resource) when {{ {condition} }};");
+        assert_eq!(outcome(&permit, &list) == "allow", matches, "{permit}");
+    }
+}
+
+#[test]
 fn heads_that_constrain_the_resource() {
     for (head, exact, unknown) in [
         ("resource", "allow", "allow"),

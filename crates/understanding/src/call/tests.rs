@@ -25,6 +25,7 @@ struct Sent {
     body: &'static str,
     service: &'static str,
     region: &'static str,
+    endpoint: Endpoint<'static>,
 }
 
 fn create_role() -> Sent {
@@ -36,6 +37,7 @@ fn create_role() -> Sent {
         body: "Action=CreateRole&Version=2010-05-08&RoleName=app&AssumeRolePolicyDocument=%7B%7D",
         service: "iam",
         region: "eu-central-1",
+        endpoint: Endpoint::Any,
     }
 }
 
@@ -73,6 +75,7 @@ fn understood(sent: &Sent, target: &Target) -> Result<Call, Refusal> {
         host_prefix: "",
         from_chunked: false,
         body_is_signed: true,
+        endpoint: sent.endpoint,
     };
     understand(&request, target)
 }
@@ -180,4 +183,67 @@ fn what_aws_takes_from_anybody_is_not_forwarded() {
         ..create_role()
     };
     assert_eq!(understood(&login, &target(&["eu-central-1"])).unwrap_err().reason(), "UnsignedOperation");
+}
+
+fn chime_tags(endpoint: Endpoint<'static>) -> Sent {
+    Sent {
+        method: "GET",
+        path: "/tags",
+        query: "arn=arn%3Aaws%3Achime%3Aeu-central-1%3A123456789012%3Aother%2Fx",
+        headers: Vec::new(),
+        body: "",
+        service: "chime",
+        endpoint,
+        ..create_role()
+    }
+}
+
+#[test]
+fn the_endpoint_chooses_among_the_hosts_that_the_bytes_allow() {
+    let target = target(&["eu-central-1"]);
+    let reason = |sent: &Sent| understood(sent, &target).unwrap_err().reason();
+    assert_eq!(reason(&chime_tags(Endpoint::Any)), "Ambiguous");
+    for (service, host) in [
+        ("chime-sdk-identity", "identity-chime.eu-central-1.amazonaws.com"),
+        ("chime-sdk-messaging", "messaging-chime.eu-central-1.amazonaws.com"),
+        ("chime-sdk-voice", "voice-chime.eu-central-1.amazonaws.com"),
+    ] {
+        let call = understood(&chime_tags(Endpoint::OfService(service)), &target).unwrap();
+        assert_eq!((call.service.as_str(), call.upstream.host.as_str()), (service, host));
+        assert_eq!(call.permissions[0].action, "chime:ListTagsForResource");
+    }
+    assert_eq!(reason(&chime_tags(Endpoint::OfService("dynamodb"))), "OtherEndpoint");
+    assert_eq!(reason(&chime_tags(Endpoint::OfService("chime-sdk"))), "UnknownEndpoint");
+    assert_eq!(reason(&chime_tags(Endpoint::OfService("CHIME-SDK-VOICE"))), "UnknownEndpoint");
+    // Where the bytes say one thing, an endpoint of another service changes nothing about it.
+    let other = Sent { endpoint: Endpoint::OfService("sts"), ..create_role() };
+    assert_eq!(reason(&other), "OtherEndpoint");
+    let own = Sent { endpoint: Endpoint::OfService("iam"), ..create_role() };
+    assert_eq!(understood(&own, &target).unwrap().outgoing, understood(&create_role(), &target).unwrap().outgoing);
+}
+
+#[test]
+fn an_endpoint_does_not_choose_among_names_for_one_host() {
+    let describe = |endpoint| Sent {
+        body: "Action=DescribeDBClusters&Version=2014-10-31",
+        service: "rds",
+        endpoint,
+        ..create_role()
+    };
+    let target = target(&["eu-central-1"]);
+    let call = understood(&describe(Endpoint::OfService("docdb")), &target).unwrap();
+    assert_eq!(call.service, "rds");
+    assert_eq!(call.permissions, understood(&describe(Endpoint::Any), &target).unwrap().permissions);
+}
+
+#[test]
+fn a_frozen_call_is_understood_again_for_the_host_that_was_frozen() {
+    let target = target(&["eu-central-1"]);
+    for service in ["chime-sdk-identity", "chime-sdk-messaging", "chime-sdk-voice"] {
+        let call = understood(&chime_tags(Endpoint::OfService(service)), &target).unwrap();
+        let kept = frozen(&call, &target);
+        assert_eq!(reidentify(&kept, &target).unwrap().upstream, call.upstream);
+        let elsewhere = FrozenCall { host: "chime.evil.example".into(), ..kept };
+        assert!(reidentify(&elsewhere, &target).is_err());
+    }
 }
