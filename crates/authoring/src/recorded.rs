@@ -158,5 +158,6 @@ fn call(
         },
         idempotency_token: None,
         idempotency_member: None,
+        idempotent: false,
     }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use countersign_catalogue::{
-    Catalogue, WireRequest,
+    Catalogue, Endpoint, WireRequest,
     model::{MemberTraits, Shape},
 };
 use countersign_domain::{Call, Value, settings::Target};
@@ -136,6 +136,7 @@ pub fn call_of(
         host_prefix: "",
         from_chunked: false,
         body_is_signed: true,
+        endpoint: Endpoint::OfService(service),
     };
     let call = understand(&request, target).map_err(CallError::Refused)?;
     if (call.service.as_str(), call.operation.as_str()) != (service, operation) {
@@ -169,6 +170,7 @@ pub fn understand_raw(raw: &RawRequest, region: &str, target: &Target) -> Result
         host_prefix: &raw.host_prefix,
         from_chunked: false,
         body_is_signed: true,
+        endpoint: Endpoint::Any,
     };
     understand(&request, target).map_err(CallError::Refused)
 }

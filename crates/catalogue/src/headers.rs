@@ -44,8 +44,13 @@ const KNOWN: &[Known] = &[
     Known { name: "x-amz-checksum-crc32", when: When::Checksum },
     Known { name: "x-amz-checksum-crc32c", when: When::Checksum },
     Known { name: "x-amz-checksum-crc64nvme", when: When::Checksum },
+    Known { name: "x-amz-checksum-md5", when: When::Checksum },
     Known { name: "x-amz-checksum-sha1", when: When::Checksum },
     Known { name: "x-amz-checksum-sha256", when: When::Checksum },
+    Known { name: "x-amz-checksum-sha512", when: When::Checksum },
+    Known { name: "x-amz-checksum-xxhash128", when: When::Checksum },
+    Known { name: "x-amz-checksum-xxhash3", when: When::Checksum },
+    Known { name: "x-amz-checksum-xxhash64", when: When::Checksum },
     // Written again from the model.
     Known { name: "x-amz-target", when: When::Target },
     Known { name: "x-amzn-query-mode", when: When::QueryCompatible },

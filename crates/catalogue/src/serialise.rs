@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use countersign_domain::{OutgoingRequest, Protocol, Value};
-use sha2::{Digest, Sha256};
+use sha2::{Digest, Sha256, Sha512};
 
 use crate::catalogue::Catalogue;
 use crate::fault::{Fault, Read};
@@ -234,8 +234,11 @@ fn add_checksum(operation: &Operation, parameters: &Value, written: &mut Written
         }
         "SHA1" => ("sha1", STANDARD.encode(sha1::Sha1::digest(body))),
         "SHA256" => ("sha256", STANDARD.encode(Sha256::digest(body))),
+        "SHA512" => ("sha512", STANDARD.encode(Sha512::digest(body))),
         _ => {
-            return Err(Fault::wrong_type("CRC32, CRC32C, CRC64NVME, SHA1 or SHA256").within(operation.checksum_member));
+            return Err(
+                Fault::wrong_type("CRC32, CRC32C, CRC64NVME, SHA1, SHA256 or SHA512").within(operation.checksum_member)
+            );
         }
     };
     let name = format!("x-amz-checksum-{name}");

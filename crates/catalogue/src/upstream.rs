@@ -154,9 +154,19 @@ fn refuse_elsewhere(model: &ServiceModel, parameters: &Value) -> Result<(), Refu
     if model.id == "s3" && !bucket.starts_with("arn:") && !is_name(bucket) {
         return Err(Refusal::WrongType { path: "Bucket".to_owned(), expected: "a bucket's name" });
     }
+    let is_arn_of = |service: &str| {
+        bucket.strip_prefix("arn:").and_then(|rest| rest.split(':').nth(1)).is_some_and(|named| named == service)
+    };
     let why = match model.id {
+        "s3" if is_arn_of("s3") && bucket.ends_with(".mrap") => {
+            "a multi-region access point takes SigV4a, which the gateway does not make"
+        }
+        "s3" if is_arn_of("s3-object-lambda") => "an Object Lambda access point has a host of its own; use its alias",
+        "s3" if is_arn_of("s3-outposts") => "buckets on Outposts have hosts of their own",
         "s3" if bucket.starts_with("arn:") => "the bucket is an access point's ARN; use its alias",
-        "s3" if bucket.ends_with("--x-s3") => "directory buckets have hosts of their own",
+        "s3" if bucket.ends_with("--x-s3") => {
+            "a directory bucket takes sessions of S3 Express, which the gateway neither hands out nor uses"
+        }
         "s3" if bucket.ends_with("--op-s3") => "buckets on Outposts have hosts of their own",
         "s3control" if bucket.starts_with("arn:") => "buckets on Outposts have hosts of their own",
         _ => return Ok(()),

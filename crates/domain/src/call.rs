@@ -239,6 +239,9 @@ pub struct Call {
     pub idempotency_token: Option<String>,
     /// The member that is the operation's idempotency token, if it has one.
     pub idempotency_member: Option<String>,
+    /// Whether AWS's model declares the operation as one that does no more when it is repeated. That it
+    /// does not says nothing.
+    pub idempotent: bool,
 }
 
 impl Call {
@@ -262,9 +265,11 @@ impl Call {
         self.level() <= AccessLevel::Read
     }
 
-    /// Whether sending the call twice does no more than sending it once: it only reads, or it
-    /// carries an idempotency token. Everything else may be sent once only.
+    /// Whether sending the call twice does no more than sending it once: it only reads, it carries an
+    /// idempotency token, or it is declared idempotent. A declaration of an operation that has a token
+    /// speaks of calls that carry one. Everything else may be sent once only.
     pub fn may_be_repeated(&self) -> bool {
-        self.is_read_only() || self.idempotency_token.is_some()
+        let has_token = self.idempotency_token.as_deref().is_some_and(|token| !token.is_empty());
+        self.is_read_only() || has_token || (self.idempotent && self.idempotency_member.is_none())
     }
 }

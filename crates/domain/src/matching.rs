@@ -87,6 +87,7 @@ pub(crate) mod tests {
             },
             idempotency_token: None,
             idempotency_member: Some("ClientToken".into()),
+            idempotent: false,
         }
     }
 

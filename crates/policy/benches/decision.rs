@@ -202,6 +202,7 @@ fn call() -> Call {
         },
         idempotency_token: None,
         idempotency_member: None,
+        idempotent: false,
     }
 }
 

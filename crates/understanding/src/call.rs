@@ -5,7 +5,7 @@ use countersign_domain::{Call, FrozenCall, settings::Target};
 use countersign_permissions::{Permissions, Question};
 
 use crate::{
-    Refusal,
+    Refusal, presigned,
     region::{self, Settled},
 };
 
@@ -26,6 +26,7 @@ pub fn understand(request: &WireRequest<'_>, target: &Target) -> Result<Call, Re
     if understood.event_stream_output {
         return Err(Refusal::EventStreamAnswer { operation: operation() });
     }
+    let understood = presigned::without_url(understood, &target.partition)?;
     let permissions = Permissions::embedded().of(&Question {
         service: &understood.service,
         operation: &understood.operation,
@@ -50,6 +51,7 @@ fn call(understood: Understood, region: String, permissions: Vec<countersign_dom
         outgoing: understood.outgoing,
         idempotency_token: understood.idempotency_token,
         idempotency_member: understood.idempotency_member,
+        idempotent: understood.idempotent || understood.read_only,
     }
 }
 

@@ -161,6 +161,7 @@ mod tests {
                 outgoing: outgoing(),
                 idempotency_token: None,
                 idempotency_member: None,
+                idempotent: false,
             },
             parameters: json!({ "b": 1, "a": ["x", null, true] }),
             obligations: Obligations::none(),

@@ -6,6 +6,7 @@
 mod answer;
 mod call;
 mod facts;
+mod presigned;
 mod queues;
 mod record;
 mod refusal;

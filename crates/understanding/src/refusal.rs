@@ -24,6 +24,15 @@ pub enum Refusal {
         /// `service:Operation`.
         operation: String,
     },
+    /// The request carries a URL that AWS needs and that only the caller's own credentials could sign.
+    #[error(
+        "`{operation}` carries a presigned URL for another region, which is signed with this gateway's credentials and \
+         which AWS needs in this partition; copy within one region"
+    )]
+    PresignedUrl {
+        /// `service:Operation`.
+        operation: String,
+    },
     /// The region is not one of the target's.
     #[error("the region `{region}` is not one of the target's: {allowed}")]
     Region {
@@ -57,6 +66,7 @@ impl Refusal {
             Refusal::Permissions(_) => "UnknownPermissions",
             Refusal::UnsignedOperation { .. } => "UnsignedOperation",
             Refusal::EventStreamAnswer { .. } => "EventStreamAnswer",
+            Refusal::PresignedUrl { .. } => "PresignedUrl",
             Refusal::Region { .. } => "Region",
             Refusal::ComesOutDifferently { .. } => "ComesOutDifferently",
             Refusal::OtherTarget { .. } => "OtherTarget",

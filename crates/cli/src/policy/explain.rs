@@ -180,7 +180,7 @@ fn readable(call: &Call, circumstances: &Circumstances, explanation: &Explanatio
         let classes: Vec<_> = permission.classes.iter().map(|class| class.as_str()).collect();
         let classes = if classes.is_empty() { String::new() } else { format!(", {}", classes.join(", ")) };
         let exact =
-            if permission.resource.exact().is_some() { "" } else { ", not known exactly: counts as every resource" };
+            if permission.resource.known().is_some() { "" } else { ", not known exactly: counts as every resource" };
         let _ = writeln!(
             text,
             "\n{} on {} ({}{classes}{exact}): {}",
@@ -263,7 +263,7 @@ fn as_json(call: &Call, circumstances: &Circumstances, explanation: &Explanation
         json!({
             "action": permission.action,
             "resource": permission.resource.as_str(),
-            "exact": permission.resource.exact().is_some(),
+            "exact": permission.resource.known().is_some(),
             "level": permission.level.as_str(),
             "classes": permission.classes.iter().map(|class| class.as_str()).collect::<Vec<_>>(),
             "decision": verdict.decision.as_str(),

@@ -104,6 +104,7 @@ pub(crate) fn call_of(permissions: Vec<Permission>) -> Call {
         },
         idempotency_token: None,
         idempotency_member: None,
+        idempotent: false,
     }
 }
 

@@ -20,6 +20,7 @@ fn call(service: &str, operation: &str, protocol: Protocol) -> Call {
         },
         idempotency_token: None,
         idempotency_member: None,
+        idempotent: false,
     }
 }
 

@@ -247,3 +247,106 @@ fn a_frozen_call_is_understood_again_for_the_host_that_was_frozen() {
         assert!(reidentify(&elsewhere, &target).is_err());
     }
 }
+
+#[test]
+fn a_url_that_an_sdk_signed_for_another_region_is_left_out_or_refused() {
+    let copy = |service, body| Sent { body, service, ..create_role() };
+    let target = target(&["eu-central-1"]);
+    for (sent, name) in [
+        (
+            copy(
+                "ec2",
+                "Action=CopySnapshot&Version=2016-11-15&SourceRegion=eu-west-1&SourceSnapshotId=snap-0123456789abcdef0\
+                 &DestinationRegion=eu-central-1&PresignedUrl=https%3A%2F%2Fec2.eu-west-1.amazonaws.com%2F%3FX-Amz-Signature%3Dab",
+            ),
+            "ec2:CopySnapshot",
+        ),
+        (
+            copy(
+                "rds",
+                "Action=CopyDBSnapshot&Version=2014-10-31&TargetDBSnapshotIdentifier=copy\
+                 &SourceDBSnapshotIdentifier=arn%3Aaws%3Ards%3Aeu-west-1%3A123456789012%3Asnapshot%3As\
+                 &PreSignedUrl=https%3A%2F%2Frds.eu-west-1.amazonaws.com%2F%3FX-Amz-Signature%3Dab",
+            ),
+            "rds:CopyDBSnapshot",
+        ),
+    ] {
+        let call = understood(&sent, &target).unwrap();
+        assert_eq!(call.name(), name);
+        let body = String::from_utf8(call.outgoing.body.to_vec()).unwrap();
+        assert!(!body.to_ascii_lowercase().contains("presignedurl"), "{body}");
+        assert!(body.contains("Source"), "{body}");
+        assert_eq!(reidentify(&frozen(&call, &target), &target).unwrap().outgoing, call.outgoing);
+        let gov = Target {
+            partition: "aws-us-gov".into(),
+            regions: vec![RegionName::new("us-gov-west-1").unwrap()],
+            ..target.clone()
+        };
+        let there = understood(&Sent { region: "us-gov-west-1", ..sent }, &gov);
+        match name {
+            "ec2:CopySnapshot" => assert!(there.is_ok()),
+            _ => assert_eq!(there.unwrap_err().reason(), "PresignedUrl"),
+        }
+    }
+}
+
+#[test]
+fn what_may_be_sent_again_is_told_from_what_may_not() {
+    let target = target(&["eu-central-1"]);
+    let form = |service, body| Sent { body, service, ..create_role() };
+    let json = |service, target, body| Sent {
+        headers: vec![("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target)],
+        body,
+        service,
+        ..create_role()
+    };
+    for (sent, may) in [
+        (form("iam", "Action=GetRole&Version=2010-05-08&RoleName=app"), true),
+        (create_role(), false),
+        (form("iam", "Action=DeleteRole&Version=2010-05-08&RoleName=app"), false),
+        (form("ec2", "Action=DescribeInstances&Version=2016-11-15"), true),
+        (form("ec2", "Action=RunInstances&Version=2016-11-15&MinCount=1&MaxCount=1&ImageId=ami-1"), false),
+        (form("ec2", "Action=RunInstances&Version=2016-11-15&MinCount=1&MaxCount=1&ImageId=ami-1&ClientToken=t"), true),
+        (
+            form(
+                "sns",
+                "Action=Publish&Version=2010-03-31&TopicArn=arn%3Aaws%3Asns%3Aeu-central-1%3A123456789012%3At&Message=m",
+            ),
+            false,
+        ),
+        (put_item(), false),
+        (json("secretsmanager", "secretsmanager.CreateSecret", r#"{"Name":"n"}"#), false),
+        (
+            json(
+                "secretsmanager",
+                "secretsmanager.CreateSecret",
+                r#"{"Name":"n","ClientRequestToken":"tttttttttttttttttttttttttttttttt"}"#,
+            ),
+            true,
+        ),
+        (json("kms", "TrentService.ScheduleKeyDeletion", r#"{"KeyId":"k"}"#), false),
+        (json("ssm", "AmazonSSM.SendCommand", r#"{"DocumentName":"d"}"#), false),
+        (get_object(), true),
+        (Sent { method: "PUT", path: "/bucket/k", query: "x-id=PutObject", ..get_object() }, false),
+    ] {
+        let call = understood(&sent, &target).unwrap();
+        assert_eq!(call.may_be_repeated(), may, "{} {}", call.name(), sent.body);
+    }
+    let delete = |service, path, query| Sent {
+        method: "DELETE",
+        path,
+        query,
+        headers: Vec::new(),
+        body: "",
+        service,
+        ..create_role()
+    };
+    // Declared idempotent; the second has a token for that, and says so only of calls that carry it.
+    for (sent, may) in [
+        (delete("lambda", "/2015-03-31/functions/f/aliases/live", ""), true),
+        (delete("scheduler", "/schedules/nightly", ""), false),
+        (delete("scheduler", "/schedules/nightly", "clientToken=t"), true),
+    ] {
+        assert_eq!(understood(&sent, &target).unwrap().may_be_repeated(), may, "{} {}", sent.path, sent.query);
+    }
+}

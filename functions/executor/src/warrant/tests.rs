@@ -161,6 +161,7 @@ fn call(classes: Classes) -> Call {
         outgoing: outgoing(),
         idempotency_token: None,
         idempotency_member: None,
+        idempotent: false,
     }
 }
 
