@@ -42,7 +42,7 @@ fn readdressed(door: &str, url: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use countersign_catalogue::WireRequest;
+    use countersign_catalogue::{Endpoint, WireRequest};
     use countersign_domain::{AccountId, RegionName, TargetName, settings::Target};
 
     use super::*;
@@ -78,6 +78,7 @@ mod tests {
             host_prefix: "",
             from_chunked: false,
             body_is_signed: true,
+            endpoint: Endpoint::Any,
         };
         understand(&request, &target()).unwrap()
     }

@@ -56,7 +56,7 @@ fn decide(folder: &tempfile::TempDir) -> Option<ShadowBundle> {
         host_prefix: "",
         from_chunked: false,
         body_is_signed: true,
-        endpoint: Endpoint::Any,
+        endpoint: countersign_catalogue::Endpoint::Any,
     };
     let call = understanding::understand(&request, target).unwrap();
     let agent = AgentId::new("explorer").unwrap();
