@@ -3,8 +3,9 @@
 //! The attacker holds valid credentials and signs whatever is sent; attacks on the signature itself are in the tests of
 //! `countersign-sigv4`.
 
-use countersign_catalogue::Endpoint;
 use std::collections::BTreeSet;
+
+use countersign_catalogue::Endpoint;
 
 use crate::{Request, attacks_bodies as bodies};
 

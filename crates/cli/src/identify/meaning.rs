@@ -75,6 +75,7 @@ impl Sought<'_> {
             host_prefix: &host::prefix(&self.captured.host, &self.options.base_hosts, &scope),
             from_chunked: self.unframed.was_chunked,
             body_is_signed: self.states_signed_body(&scope),
+            endpoint: Endpoint::Any,
         };
         let identified = catalogue.identify(&request, &place)?;
         Ok(Found { identified, scope, place })
