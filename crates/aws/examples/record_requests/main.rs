@@ -89,7 +89,7 @@ impl Recorder {
         let (method, url) = (request.method().to_owned(), request.uri().to_owned());
         let headers: serde_json::Map<String, Json> =
             request.headers().iter().map(|(name, value)| (name.to_owned(), Json::from(value))).collect();
-        let body = request.into_body().collect().await?.to_bytes();
+        let body = request.into_body().collect().await.map_err(|error| error.to_string())?.to_bytes();
         let line = json!({
             "method": method, "url": url, "headers": headers, "body_b64": STANDARD.encode(body),
             "expect": {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use countersign_catalogue::response::Answered;
-use countersign_catalogue::{Catalogue, Place, Understood, WireRequest};
+use countersign_catalogue::{Catalogue, Endpoint, Place, Understood, WireRequest};
 use countersign_domain::Protocol;
 use countersign_understanding::DoorPath;
 
@@ -76,6 +76,7 @@ fn wire<'r>(request: &'r Recorded, scope: &'r (String, String)) -> WireRequest<'
         host_prefix: &request.host_prefix,
         from_chunked: false,
         body_is_signed: true,
+        endpoint: Endpoint::Any,
     }
 }
 
