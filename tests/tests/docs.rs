@@ -15,10 +15,11 @@ use countersign_tests::{
 
 /// The blocks that need a running stack. The end-to-end tests run each as it stands in the documents; the others are
 /// for AWS itself or start the stack.
-const ON_A_STACK: [&str; 13] = [
+const ON_A_STACK: [&str; 14] = [
     "agent-credential-process",
     "agent-environment",
     "agent-first-call",
+    "agent-service-endpoint",
     "agent-session",
     "agent-wait",
     "approver-decide",
