@@ -168,7 +168,10 @@ pub(crate) enum Data {
 /// Options of `oracle`.
 #[derive(Debug, Args)]
 pub(crate) struct OracleOptions {
-    /// Arguments of the generator, as in `-- --services s3,iam` or `-- --sample 5 --seed 7`
+    /// Whose requests
+    #[arg(long, value_enum, default_value_t = Client::Botocore)]
+    pub(crate) client: Client,
+    /// Arguments of the generator, as in `-- --services s3,iam` or, of botocore, `-- --sample 5 --seed 7`
     #[arg(last = true)]
     pub(crate) arguments: Vec<String>,
 }
@@ -215,6 +218,23 @@ impl FuzzTarget {
             FuzzTarget::Verifier => "verifier",
         }
     }
+}
+
+/// A client whose requests the oracle compares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Client {
+    /// The pinned botocore, from whose models the catalogue is made
+    Botocore,
+    /// The AWS CLI
+    Cli,
+    /// The AWS SDK for JavaScript v3
+    Js,
+    /// The AWS SDK for Rust
+    Rust,
+    /// A botocore of 2022 with its own models
+    OldBotocore,
+    /// Not a client: a moto server is asked with botocore's requests and with what is sent in their place
+    Moto,
 }
 
 /// Options of `package`.

@@ -2,6 +2,7 @@
 
 mod binaries;
 mod cli;
+mod clients;
 mod error;
 mod lint;
 mod models;
@@ -27,7 +28,7 @@ fn main() -> ExitCode {
         Task::Up(options) => stack::up(&options),
         Task::Token(options) => stack::token(&options),
         Task::Catalogue(options) => models::catalogue(&options),
-        Task::Oracle(options) => models::oracle(&options),
+        Task::Oracle(options) => clients::oracle(&options),
         Task::Bench(options) => suite::bench(&options),
         Task::Fuzz(options) => models::fuzz(&options),
         Task::LintInfra => lint::infra(),

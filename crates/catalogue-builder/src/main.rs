@@ -17,8 +17,10 @@ fn main() -> ExitCode {
         ["fuzz", target, seconds, options @ ..] => run_fuzz(target, seconds, options),
         ["oracle", "check", file] => run_oracle(file, true),
         ["oracle", "check", file, "--part"] => run_oracle(file, false),
+        ["oracle", "rewrite", file] => run_rewrite(file),
         _ => Err(BuildError::Source(
-            "usage: build [--models DIR] [--out FILE] [--since FILE] | oracle check FILE [--part] | fuzz TARGET SECONDS [SEED [CASE]]"
+            "usage: build [--models DIR] [--out FILE] [--since FILE] | oracle check FILE [--part] | oracle rewrite FILE \
+             | fuzz TARGET SECONDS [SEED [CASE]]"
                 .to_owned(),
         )),
     };
@@ -29,6 +31,12 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn run_rewrite(file: &str) -> Result<(), BuildError> {
+    let opened = std::fs::File::open(file).map_err(|source| BuildError::File { path: file.to_owned(), source })?;
+    let out = std::io::BufWriter::new(std::io::stdout().lock());
+    oracle::rewritten::rewrite(Catalogue::embedded(), std::io::BufReader::new(opened), out)
 }
 
 fn run_build(options: &[&str]) -> Result<(), BuildError> {

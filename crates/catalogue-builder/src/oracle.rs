@@ -7,6 +7,7 @@ mod door;
 pub mod expected;
 pub mod figures;
 mod recorded;
+pub mod rewritten;
 mod tampering;
 mod values;
 

@@ -73,7 +73,8 @@ def main():
     driver.session.register("before-send", capture)
     keep_clients(driver.session)
     chosen = set(options.services.split(",")) if options.services else None
-    writer = Writer("cli")
+    # It cuts times that it writes as seconds.
+    writer = Writer("cli", fractions=False)
     base = driver._create_parser(driver._get_command_table())
     for service, name, command in service_commands(driver):
         if chosen is not None and service not in chosen:

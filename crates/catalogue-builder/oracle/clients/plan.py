@@ -1,6 +1,8 @@
 """Writes a plan for clients in other languages: one JSON line for each call that they should make.
 
-usage: python3 plan.py SERVICE… > plan.jsonl
+usage: python3 plan.py package.json [SERVICE…] > plan.jsonl
+
+Without names every service that the package file has a client of.
 
 Parameters are tagged with their types, which JSON does not have: ["blob", base64], ["time", milliseconds],
 ["events"], ["list", […]], ["map", [[key, value] …]], ["struct", [[member, value] …]], ["plain", any JSON].
@@ -37,8 +39,12 @@ def tagged(value, shape):
 
 def main():
     session = botocore.session.Session()
-    for service in sys.argv[1:]:
+    with open(sys.argv[1], encoding="utf-8") as file:
+        packages = json.load(file)["dependencies"]
+    for service in sys.argv[2:] or session.get_available_services():
         model = session.get_service_model(service)
+        if "@aws-sdk/client-" + model.service_id.lower().replace(" ", "-") not in packages:
+            continue
         for name in model.operation_names:
             shape = model.operation_model(name).input_shape
             for kind in KINDS:
