@@ -10,7 +10,9 @@ mod files;
 mod placeholders;
 mod recorded;
 mod request;
+mod roles;
 mod simulate;
+mod suggest;
 
 pub use actions::AwsActions;
 pub use case_file::{CaseFile, CaseFileError, Expected, moment};
@@ -21,4 +23,8 @@ pub use files::{BundleFolder, TESTS_FOLDER, find_cases};
 pub use placeholders::{Placeholders, PlaceholdersError};
 pub use recorded::{AgentMapping, JsonObjects, ObjectError, Reader, Recorded, RecordedCall};
 pub use request::{CallError, RawRequest, call_of, operation_named, understand_raw};
-pub use simulate::{Counts, Difference, Outcome, Progress, SimulateError, Simulation, Tally};
+pub use roles::{
+    Document, MOST_BYTES, MOST_POLICIES, Role, RolesError, Statement, allows, policies, services_of, template_text,
+};
+pub use simulate::{Counts, Difference, Outcome, Progress, Seen, SimulateError, Simulation, Tally};
+pub use suggest::{SuggestOptions, Suggestion, suggest, suggest_for};

@@ -85,7 +85,7 @@ impl<'s> Reader<'s> {
             return self.own_event(event);
         }
         match cloudtrail::read(object) {
-            Some(record) => self.cloudtrail(record),
+            Some(record) => self.cloudtrail(&record),
             None => unreadable(),
         }
     }

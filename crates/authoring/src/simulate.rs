@@ -3,5 +3,6 @@
 mod tally;
 mod work;
 
-pub use tally::{Counts, Difference, Outcome, Tally};
+pub use tally::{Counts, Difference, Outcome, Seen, Tally};
+pub(crate) use work::fold;
 pub use work::{Progress, SimulateError, Simulation};

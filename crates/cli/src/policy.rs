@@ -5,8 +5,10 @@ mod compile;
 mod explain;
 mod load;
 mod recorded;
+mod roles;
 mod shadow;
 mod simulate;
+mod suggest;
 mod test;
 
 use clap::{Args, Subcommand};
@@ -32,6 +34,12 @@ pub(crate) enum PolicyCommand {
     /// Count what rules in shadow mode and the shadow bundle would have changed, over recorded events
     #[command(after_help = shadow::EXAMPLES)]
     Shadow(shadow::ShadowOptions),
+    /// Write the least rules that would have covered recorded calls
+    #[command(after_help = suggest::EXAMPLES)]
+    Suggest(suggest::SuggestArguments),
+    /// Write IAM policies for the roles of each target from the rules
+    #[command(after_help = roles::EXAMPLES)]
+    Roles(roles::RolesOptions),
     /// Write the rules in the form that functions load without parsing
     #[command(after_help = compile::EXAMPLES)]
     Compile(compile::CompileOptions),
@@ -59,6 +67,8 @@ pub(crate) fn run(command: &PolicyCommand) -> Result<Ending, CliError> {
         PolicyCommand::Explain(options) => explain::run(options),
         PolicyCommand::Simulate(options) => simulate::run(options),
         PolicyCommand::Shadow(options) => shadow::run(options),
+        PolicyCommand::Suggest(options) => suggest::run(options),
+        PolicyCommand::Roles(options) => roles::run(options),
         PolicyCommand::Compile(options) => compile::run(options),
     }
 }

@@ -30,7 +30,7 @@ impl Bundle {
     }
 }
 
-fn info(rule: &Rule) -> RuleInfo<'_> {
+pub(crate) fn info(rule: &Rule) -> RuleInfo<'_> {
     let (effect, obligations) = match &rule.kind {
         Kind::Forbid => (RuleEffect::Forbid, None),
         Kind::Approval(obligations) => (RuleEffect::Approval, Some(obligations)),

@@ -102,7 +102,7 @@ pub(super) fn read(object: &[u8]) -> Option<Record> {
 }
 
 impl Reader<'_> {
-    pub(super) fn cloudtrail(&self, record: Record) -> Recorded {
+    pub(super) fn cloudtrail(&self, record: &Record) -> Recorded {
         let what = format!("{} {}", record.event_source, record.event_name);
         if record.event_type.as_deref().is_some_and(|kind| kind != "AwsApiCall") {
             return Recorded::Skipped("an event of CloudTrail that is no API call");
@@ -124,7 +124,7 @@ impl Reader<'_> {
         let candidates = operations(&record.event_source, &record.event_name);
         let mut readings: Vec<Recorded> = Vec::new();
         for (service, operation) in candidates {
-            readings.push(reading(&record, service, operation, circumstances.clone()));
+            readings.push(reading(record, service, operation, circumstances.clone()));
         }
         choose(readings, what)
     }

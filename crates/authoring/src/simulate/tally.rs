@@ -132,9 +132,8 @@ impl Tally {
     pub(super) fn count(&mut self, recorded: Recorded, bundle: &Bundle, before: Option<&Bundle>) {
         match recorded {
             Recorded::Call(call) => self.call(&call, bundle, before),
-            Recorded::Refused { circumstances, operation, reason } => {
-                // The gateway refuses whatever the rules are, so two bundles agree.
-                let _ = operation;
+            // The gateway refuses whatever the rules are, so two bundles agree.
+            Recorded::Refused { circumstances, reason, .. } => {
                 self.outcome(Outcome::Deny, [format!("gateway/{reason}")], &circumstances);
             }
             Recorded::Skipped(reason) => *self.skipped.entry(reason).or_default() += 1,
@@ -185,8 +184,10 @@ impl Tally {
 
     fn difference(&mut self, difference: Difference, count: u64) {
         let is_kept = self.differences.contains_key(&difference) || self.differences.len() < MOST_GROUPS;
-        let rest = || Difference { agent: REST.to_owned(), operation: REST.to_owned(), ..difference.clone() };
-        let key = if is_kept { difference.clone() } else { rest() };
+        let key = match is_kept {
+            true => difference,
+            false => Difference { agent: REST.to_owned(), operation: REST.to_owned(), ..difference },
+        };
         *self.differences.entry(key).or_default() += count;
     }
 

@@ -1,10 +1,14 @@
 //! `policy check`.
 
-use std::{fmt::Write as _, path::PathBuf};
+use std::{
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use clap::Args;
 use countersign_authoring::AwsActions;
-use countersign_policy::{Bundle, BundleError, SHADOW_DIR, Severity, check};
+use countersign_policy::{Bundle, BundleError, COMPILED_FILE, SHADOW_DIR, Severity, check, compile};
 use serde::Serialize;
 
 use super::{PlaceholderOptions, counted, load, print, print_json};
@@ -79,6 +83,7 @@ fn report(options: &CheckOptions) -> Result<Report, CliError> {
         Err(error) => problems_of(error),
     };
     findings.extend(shadow.into_iter().map(|one| Found { file: format!("{SHADOW_DIR}/{}", one.file), ..one }));
+    findings.extend(stale(&options.folder));
     let of = |severity: &str| findings.iter().filter(|one| one.severity == severity).count();
     Ok(Report {
         bundle: options.folder.display().to_string(),
@@ -106,6 +111,19 @@ fn problems_of(error: BundleError) -> Vec<Found> {
         fix: one.fix,
     });
     found.collect()
+}
+
+/// A compiled form beside the rules that is of other rules: a function would not start.
+fn stale(folder: &Path) -> Option<Found> {
+    let there = fs::read(folder.join(COMPILED_FILE)).ok()?;
+    let is_fresh = compile(folder).is_ok_and(|compiled| compiled == there);
+    (!is_fresh).then(|| Found {
+        severity: "error",
+        file: COMPILED_FILE.to_owned(),
+        line: 0,
+        message: "the compiled bundle is not of these rules".to_owned(),
+        fix: "compile it again, or remove it".to_owned(),
+    })
 }
 
 fn readable(report: &Report) -> String {

@@ -1,0 +1,8 @@
+//! The program, as people run it.
+
+#[cfg(test)]
+mod documents;
+#[cfg(test)]
+mod policy;
+#[cfg(test)]
+mod replay;
