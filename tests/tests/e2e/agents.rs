@@ -157,9 +157,9 @@ fn service_endpoints(stack: &Stack) -> Result<()> {
     agent.set("AWS_ENDPOINT_URL_DYNAMODB", &format!("{}/", endpoint("dynamodb")));
     agent.set("AWS_ENDPOINT_URL_SNS", &endpoint("nonesuch"));
     agent.set("AWS_ENDPOINT_URL_SQS", &endpoint("iam"));
-    // The local AWS has no Chime: what it says of the call is not what the gateway says.
+    // The gateway sends it. The local AWS has one host for all, so there the bytes say too little again.
     let answer = agent.call("chime-sdk-messaging", "list_tags_for_resource", tags)?.to_string();
-    ensure!(!answer.contains("not understood") && !answer.contains("different hosts"), "{answer}");
+    ensure!(answer.contains("the local stack does not know this call"), "{answer}");
     let bucket = fresh("agent-scratch");
     make_bucket(stack, &bucket)?;
     let hello = STANDARD.encode(b"hello");
