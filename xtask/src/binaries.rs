@@ -40,9 +40,7 @@ impl Profile {
     }
 }
 
-/// Set by `test` for what it starts: everything is built, in this folder. Cargo chooses the features of
-/// shared dependencies anew for every set of packages, so building a part again would compile much of
-/// it twice.
+/// Set by `test` for what it starts: everything is built, in this folder.
 pub(crate) const BUILT: &str = "COUNTERSIGN_BUILT";
 
 /// Builds the functions and the local stack; gives the folder with the binaries.
@@ -55,11 +53,10 @@ pub(crate) fn build(profile: Profile) -> Outcome<PathBuf> {
     }
     match profile {
         Profile::Debug => {
+            // The whole workspace, as `test` builds it: for a part, cargo would choose other features of what is shared
+            // and compile it again.
             let mut command = cargo();
-            command.args(["build", "--locked", "--bins", "--package", "countersign-local"]);
-            for function in FUNCTIONS {
-                command.args(["--package", &format!("countersign-{function}")]);
-            }
+            command.args(["build", "--locked", "--workspace", "--bins"]);
             run("build the functions and the local stack", &mut command)?;
         }
         Profile::Release => {

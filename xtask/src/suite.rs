@@ -7,7 +7,7 @@ use crate::{
     cli::{Architecture, BenchOptions, DemoOptions, TestOptions},
     error::{Outcome, TaskError},
     package,
-    steps::{become_program, cargo, duration, run},
+    steps::{become_program, cargo, duration, program, run},
     tools::{self, Tool},
 };
 
@@ -18,12 +18,11 @@ use crate::{
 pub(crate) fn demo(options: &DemoOptions) -> Outcome {
     tools::need(&[Tool::CCompiler, Tool::Python])?;
     let this = this_program()?;
-    binaries::build(Profile::from_flag(options.release))?;
-    let mut demo = cargo();
-    demo.env(XTASK, this);
-    demo.args(["run", "--locked", "--quiet", "--package", "countersign-tests", "--bin", "demo"]);
+    let debug = binaries::build(Profile::Debug)?;
+    let mut demo = program(debug.join("demo"));
+    demo.env(BUILT, debug).env(XTASK, this);
     if options.release {
-        demo.args(["--", "--release"]);
+        demo.arg("--release");
     }
     become_program(&mut demo)
 }
