@@ -12,14 +12,13 @@ mod settings;
 mod tally;
 
 pub use settings::{LimitedBy, Per, RateLimit, Window};
-pub use tally::{Charge, Condition, ResourceCondition, Tally};
+pub use tally::{Charge, Condition, ResourceCondition, ResourceMark, Tally};
 
 use std::{collections::BTreeSet, fmt};
 
 use crate::{
     call::{Call, Resource},
     decision::RuleHit,
-    digest::Digest,
     ids::{AgentId, GroupName, LimitName, TargetName},
     matching::match_digest,
     time::Timestamp,
@@ -201,17 +200,16 @@ impl RateLimit {
     }
 }
 
-/// The resources of a call as counters keep them: digests of 128 bits.
+/// The resources of a call as counters keep them.
 ///
 /// A resource that is not known exactly could be any, so each different call on it counts as
 /// another resource, and the same call repeated as the same one.
-pub fn resources_of(agent: &AgentId, target: &TargetName, call: &Call) -> BTreeSet<String> {
+pub fn resources_of(agent: &AgentId, target: &TargetName, call: &Call) -> BTreeSet<ResourceMark> {
     let text = |resource: &Resource| match resource.exact() {
         Some(arn) => arn.to_owned(),
         None => format!("{} {}", resource.as_str(), match_digest(agent, target, call)),
     };
-    let short = |text: String| Digest::of(text.as_bytes()).to_string().chars().take(32).collect();
-    call.permissions.iter().map(|permission| short(text(&permission.resource))).collect()
+    call.permissions.iter().map(|permission| ResourceMark::of(&text(&permission.resource))).collect()
 }
 
 #[cfg(test)]

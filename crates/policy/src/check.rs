@@ -3,7 +3,7 @@
 use std::{cell::OnceCell, collections::BTreeSet};
 
 use cedar_policy::pst::{Clause, Expr, Literal};
-use countersign_domain::{AccessLevel, Class, Classes, GroupName, Obligations};
+use countersign_domain::{AccessLevel, AgentId, Class, Classes, GroupName, Obligations};
 
 use crate::{
     analysis::Analysis,
@@ -82,6 +82,7 @@ pub fn check(bundle: &Bundle, catalogue: &dyn ActionCatalogue) -> Vec<Finding> {
         }
     }
     checker.settings();
+    checker.limits();
     checker.findings.into_iter().collect()
 }
 
@@ -309,6 +310,49 @@ impl Checker<'_> {
             Some(near) => format!("did you mean `{near}`?"),
             None => "add the group to persons in countersign.toml".to_owned(),
         }
+    }
+
+    /// A limit on a mistyped agent or group limits nobody.
+    fn limits(&mut self) {
+        let settings = self.bundle.settings();
+        for limit in &settings.limits.rate {
+            for name in limit.agents.iter().filter(|name| !name.ends_with('*')) {
+                let known =
+                    AgentId::new(name).is_ok_and(|agent| settings.agents.iter().any(|entry| entry.matches(&agent)));
+                if !known && !self.is_named_in_rules(name) {
+                    let message = format!(
+                        "the limit `{}` is for the agent `{name}`, which nothing else of the bundle names",
+                        limit.name
+                    );
+                    let agents = settings.agents.iter().map(|entry| entry.agent.as_str());
+                    self.find_unnamed(message, nearest(name, agents), "add it to `[[agents]]` if tokens name it so");
+                }
+            }
+            for group in &limit.groups {
+                let mut groups = settings.agents.iter().flat_map(|entry| &entry.groups).map(GroupName::as_str);
+                if !groups.clone().any(|known| known == group.as_str()) && !self.is_named_in_rules(group.as_str()) {
+                    let message = format!(
+                        "the limit `{}` is for the group `{group}`, which no agent of the bundle is in and no rule names",
+                        limit.name
+                    );
+                    let near = nearest(group.as_str(), &mut groups);
+                    self.find_unnamed(message, near, "add it to agents in `[[agents]]` if tokens name it so");
+                }
+            }
+        }
+    }
+
+    fn find_unnamed(&mut self, message: String, near: Option<&str>, fix: &str) {
+        match near {
+            Some(near) => self.find_in_settings(message, &format!("did you mean `{near}`?")),
+            None => self.find_in_settings(message, fix),
+        }
+    }
+
+    /// Whether a rule holds a name, in its head or its conditions.
+    fn is_named_in_rules(&self, name: &str) -> bool {
+        let quoted = format!("\"{name}\"");
+        self.bundle.rules().iter().any(|rule| rule.text.contains(&quoted))
     }
 
     fn settings(&mut self) {

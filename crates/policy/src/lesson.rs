@@ -4,7 +4,7 @@
 //! networks, and not by which words of its own an agent would be read otherwise. A rule that
 //! cannot be told without these is not told. Looking costs time only where a call is denied.
 
-use cedar_policy::pst::{BinaryOp, EntityOrSlot, Expr, Literal, ResourceConstraint, Var};
+use cedar_policy::pst::{BinaryOp, EntityOrSlot, Expr, Literal, PatternElem, ResourceConstraint, Var};
 use countersign_domain::{Call, Decision, Permission};
 
 use crate::{
@@ -135,7 +135,8 @@ impl Bundle {
                 let arn = uid.eid.to_string();
                 let own = ["", scene.facts.target.account.as_str()].contains(&Arn::parse(&arn).account);
                 // Another account or target is out of this session's reach, and none of its business.
-                (uid.ty.to_string() == EntityKind::Resource.as_str() && own).then(|| format!("on `{arn}`"))
+                let told = uid.ty.to_string() == EntityKind::Resource.as_str() && own && !self.is_untold(scene, &arn);
+                told.then(|| format!("on `{arn}`"))
             }
             About::Holds(expression) => {
                 let text = self.condition(scene, part)?;
@@ -181,39 +182,41 @@ impl Bundle {
             &["resource", "account"],
         ];
         if let Some(path) = path(expression) {
-            return path.first() != Some(&"principal") && !HIDDEN.contains(&path.as_slice());
+            // Names of parameters are the bundle's own words, all others the schema's.
+            let free = path.strip_prefix(&["context", "params"]).unwrap_or_default();
+            return path.first() != Some(&"principal")
+                && !HIDDEN.contains(&path.as_slice())
+                && !free.iter().any(|name| self.is_untold(scene, name));
         }
         let all = |parts: &[&Expr]| parts.iter().all(|part| self.is_tellable(scene, part));
         match expression {
-            Expr::Literal(Literal::String(text)) => !self.is_a_name(scene, text),
+            Expr::Literal(Literal::String(text)) => !self.is_untold(scene, text),
             Expr::Literal(Literal::EntityUID(uid)) => uid.ty.to_string() == EntityKind::Action.as_str(),
             Expr::Literal(_) => true,
-            Expr::UnaryOp { expr, .. } | Expr::Like { expr, .. } | Expr::GetAttr { expr, .. } => all(&[expr]),
+            Expr::Like { expr, pattern } => {
+                let letter = |element: &PatternElem| match element {
+                    PatternElem::Char(letter) => *letter,
+                    PatternElem::Wildcard => '*',
+                };
+                let text: String = pattern.iter().map(letter).collect();
+                !self.is_untold(scene, &text) && all(&[expr])
+            }
+            Expr::GetAttr { expr, attr } => !self.is_untold(scene, attr) && all(&[expr]),
+            Expr::UnaryOp { expr, .. } => all(&[expr]),
             // That something of the address or the session is there tells nothing.
-            Expr::HasAttr { expr, .. } => matches!(expr.as_ref(), Expr::Var(Var::Context)) || all(&[expr]),
+            Expr::HasAttr { expr, attrs } => {
+                !attrs.iter().any(|attr| self.is_untold(scene, attr))
+                    && (matches!(expr.as_ref(), Expr::Var(Var::Context)) || all(&[expr]))
+            }
             Expr::BinaryOp { left, right, .. } => all(&[left, right]),
             Expr::IfThenElse { cond, then_expr, else_expr } => all(&[cond, then_expr, else_expr]),
             Expr::Set(items) => items.iter().all(|item| self.is_tellable(scene, item)),
-            Expr::Record(members) => members.values().all(|member| self.is_tellable(scene, member)),
+            Expr::Record(members) => {
+                members.iter().all(|(name, member)| !self.is_untold(scene, name) && self.is_tellable(scene, member))
+            }
             Expr::Var(Var::Action | Var::Resource) => true,
             _ => false,
         }
-    }
-
-    /// Whether a text is the name of another agent, a group or a person of this bundle.
-    fn is_a_name(&self, scene: &Scene<'_>, text: &str) -> bool {
-        let settings = self.settings();
-        let of_person = settings.persons.iter().any(|person| {
-            person.id.as_str() == text
-                || person.emails.iter().any(|email| email.eq_ignore_ascii_case(text))
-                || person.subjects.iter().any(|subject| subject == text)
-                || person.groups.iter().any(|group| group.as_str() == text)
-        });
-        let of_agent = settings.agents.iter().any(|entry| {
-            (entry.agent == text && text != scene.facts.agent.as_str())
-                || entry.groups.iter().any(|group| group.as_str() == text)
-        });
-        of_person || of_agent
     }
 }
 

@@ -29,6 +29,7 @@ mod settings_check;
 mod settings_file;
 mod shadow_report;
 mod source;
+mod untold;
 mod values;
 mod verdict;
 mod vocabulary;

@@ -14,8 +14,9 @@ use crate::{
 
 /// The most limits of a bundle: all that could be about one call must fit into one transaction.
 const MOST_LIMITS: usize = 40;
-/// Counters keep what they have seen, so this bounds an item.
-const DISTINCT_RESOURCES: RangeInclusive<u32> = 1..=1000;
+/// Counters keep what they have seen, 16 bytes each, and each call rewrites its counter: this bounds
+/// an item to 4 KB, which is four write units.
+const DISTINCT_RESOURCES: RangeInclusive<u32> = 1..=200;
 const PENDING: RangeInclusive<u32> = 1..=1000;
 const CALLS: RangeInclusive<u32> = 1..=1_000_000_000;
 const LONGEST_WINDOW: Duration = Duration::from_secs(31 * 86_400);

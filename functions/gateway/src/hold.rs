@@ -6,7 +6,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use countersign_aws::{
-    authority::{AuthorityError, Delivery, NewRequest, Opened, PendingSlot, RequestSnapshot, UntrustedRequest},
+    authority::{AuthorityError, Delivery, NewRequest, Opened, RequestSnapshot, UntrustedRequest},
     outcomes::Outcome,
     states::Started,
 };
@@ -341,24 +341,6 @@ impl Gateway {
             }
             Opened::TooManyPending(_) => Err(Denial::TooManyPending { limit: limits.pending_per_agent }),
         }
-    }
-
-    /// Gives back the slots of requests that wait for nobody any more, collected or not; whether
-    /// there were any.
-    async fn release_closed(&self, slots: &[PendingSlot], now: Timestamp) -> Result<bool, Denial> {
-        let mut released = false;
-        for slot in slots {
-            // A slot was put with its request; without one, it ends by its own time.
-            let Some(snapshot) = self.authority.request_facts(&slot.request).await.map_err(unreadable)? else {
-                continue;
-            };
-            if snapshot.state(now).is_waiting() {
-                continue;
-            }
-            self.authority.release_slots(&snapshot.request.agent, &slot.request).await.map_err(unreadable)?;
-            released = true;
-        }
-        Ok(released)
     }
 
     /// Starts the execution that asks. Done again whenever a waiting call is repeated: the name is

@@ -14,6 +14,7 @@ mod own;
 mod reply;
 mod settings;
 mod shadow;
+mod slots;
 mod stops;
 mod voice;
 

@@ -143,6 +143,21 @@ impl<'a> ItemReader<'a> {
         Digest::from_hex(self.text(name)?).ok_or(BadAttribute(name))
     }
 
+    /// A set of binaries that `parse` takes.
+    pub(crate) fn binaries<T: Ord>(
+        &self,
+        name: &'static str,
+        parse: impl Fn(&'a [u8]) -> Option<T>,
+    ) -> Result<BTreeSet<T>, BadAttribute> {
+        match self.0.get(name) {
+            None => Ok(BTreeSet::new()),
+            Some(AttributeValue::Bs(blobs)) => {
+                blobs.iter().map(|blob| parse(blob.as_ref()).ok_or(BadAttribute(name))).collect()
+            }
+            Some(_) => Err(BadAttribute(name)),
+        }
+    }
+
     pub(crate) fn texts<T: Ord, E>(
         &self,
         name: &'static str,

@@ -9,11 +9,12 @@ use std::{collections::HashMap, time::Duration};
 
 use aws_sdk_dynamodb::{
     operation::update_item::UpdateItemError,
+    primitives::Blob,
     types::{AttributeValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update},
 };
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata as _;
-use countersign_domain::limits::{Charge, Condition, Counter, Exceeded, ResourceCondition, Tally};
+use countersign_domain::limits::{Charge, Condition, Counter, Exceeded, ResourceCondition, ResourceMark, Tally};
 
 use super::{
     Authority, AuthorityError,
@@ -179,7 +180,7 @@ fn key(counter: &Counter) -> Key {
 fn read(item: &Attributes) -> Result<Tally, BadAttribute> {
     let item = ItemReader(item);
     let calls = u32::try_from(item.number("calls")?).unwrap_or(u32::MAX);
-    let resources = item.texts("resources", |text| Ok::<_, BadAttribute>(text.to_owned()))?;
+    let resources = item.binaries("resources", ResourceMark::from_bytes)?;
     Ok(Tally { calls, resources })
 }
 
@@ -203,7 +204,8 @@ impl Expression {
         if !charge.resources.is_empty() {
             update.push_str(", #resources :resources");
             names.extend([owned(("#resources", "resources"))]);
-            values.insert(":resources".to_owned(), AttributeValue::Ss(charge.resources.iter().cloned().collect()));
+            let marks = charge.resources.iter().map(blob).collect();
+            values.insert(":resources".to_owned(), AttributeValue::Bs(marks));
         }
         // What is not there holds nothing, and no comparison with it is ever true.
         let mut conditions = Vec::new();
@@ -216,7 +218,7 @@ impl Expression {
                 conditions.push(
                     "(attribute_not_exists(#resources) OR contains(#resources, :resource) OR size(#resources) < :room)",
                 );
-                values.insert(":resource".to_owned(), AttributeValue::S(resource.clone()));
+                values.insert(":resource".to_owned(), AttributeValue::B(blob(resource)));
                 values.insert(":room".to_owned(), number_value((*or_below).into()));
             }
             Some(ResourceCondition::AtMost(room)) => {
@@ -228,6 +230,10 @@ impl Expression {
         let condition = (!conditions.is_empty()).then(|| conditions.join(" AND "));
         Self { update, condition, names, values }
     }
+}
+
+fn blob(mark: &ResourceMark) -> Blob {
+    Blob::new(*mark.as_bytes())
 }
 
 fn owned((short, name): (&str, &str)) -> (String, String) {

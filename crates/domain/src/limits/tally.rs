@@ -3,6 +3,33 @@
 use std::collections::BTreeSet;
 
 use super::{Counted, Counter, Exceeded};
+use crate::digest::Digest;
+
+/// A resource as counters keep it: the first 128 bits of a digest, because counters are read and
+/// written whole with each call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ResourceMark([u8; 16]);
+
+impl ResourceMark {
+    /// The mark of the resource that `text` names.
+    pub fn of(text: &str) -> Self {
+        let mut mark = [0; 16];
+        for (to, from) in mark.iter_mut().zip(Digest::of(text.as_bytes()).as_bytes()) {
+            *to = *from;
+        }
+        Self(mark)
+    }
+
+    /// The bytes that a counter keeps.
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+
+    /// From the bytes that a counter kept; nothing where they are not 16.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
+    }
+}
 
 /// What one call adds to one counter: one call, and its resources.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,7 +37,7 @@ pub struct Charge {
     /// The counter.
     pub counter: Counter,
     /// The call's resources by [`super::resources_of`]; empty where only calls are counted.
-    pub resources: BTreeSet<String>,
+    pub resources: BTreeSet<ResourceMark>,
 }
 
 /// What a counter holds.
@@ -19,7 +46,7 @@ pub struct Tally {
     /// How many calls.
     pub calls: u32,
     /// Which resources. Within a window none is ever taken out.
-    pub resources: BTreeSet<String>,
+    pub resources: BTreeSet<ResourceMark>,
 }
 
 /// What must hold of a counter in the very moment in which a call is added to it. A counter that
@@ -38,7 +65,7 @@ pub enum ResourceCondition {
     /// This one is among them, or there are fewer than so many.
     Holds {
         /// The resource.
-        resource: String,
+        resource: ResourceMark,
         /// So many.
         or_below: u32,
     },
@@ -56,7 +83,7 @@ impl Charge {
         let mut condition = self.condition_after(&empty)?;
         let only = self.resources.first().filter(|_| self.resources.len() == 1);
         if let (Some(most), Some(resource)) = (self.counter.distinct_resources, only) {
-            condition.resources = Some(ResourceCondition::Holds { resource: resource.clone(), or_below: most });
+            condition.resources = Some(ResourceCondition::Holds { resource: *resource, or_below: most });
         }
         Ok(condition)
     }

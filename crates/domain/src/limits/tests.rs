@@ -120,7 +120,7 @@ fn a_resource_that_is_not_known_counts_anew_with_each_different_call() {
 fn what_is_exceeded_is_told_with_what_is_left_and_when_it_ends() {
     let charge = charge(Some(100), Some(20), &["a", "b"]);
     let told = |calls: u32, resources: u32| {
-        let resources = (0..resources).map(|number| number.to_string()).collect();
+        let resources = (0..resources).map(|number| ResourceMark::of(&number.to_string())).collect();
         charge.condition_after(&Tally { calls, resources }).unwrap_err().to_string()
     };
     assert_eq!(
@@ -145,7 +145,7 @@ fn charge(calls: Option<u32>, distinct_resources: Option<u32>, resources: &[&str
             calls,
             distinct_resources,
         },
-        resources: resources.iter().map(|resource| (*resource).to_owned()).collect(),
+        resources: resources.iter().map(|resource| ResourceMark::of(resource)).collect(),
     }
 }
 
@@ -165,7 +165,7 @@ fn table_adds(table: &mut Option<Tally>, condition: &Condition, charge: &Charge)
         return Err(tally.clone());
     }
     tally.calls += 1;
-    tally.resources.extend(charge.resources.iter().cloned());
+    tally.resources.extend(charge.resources.iter().copied());
     Ok(())
 }
 
@@ -214,7 +214,7 @@ proptest! {
         let tally = table.unwrap_or_default();
         let admitted: Vec<_> = clients.iter().zip(&charges).filter(|(one, _)| matches!(one, Client::Admitted)).collect();
         prop_assert_eq!(tally.calls as usize, admitted.len());
-        let used: BTreeSet<_> = admitted.iter().flat_map(|(_, charge)| charge.resources.iter().cloned()).collect();
+        let used: BTreeSet<_> = admitted.iter().flat_map(|(_, charge)| charge.resources.iter().copied()).collect();
         prop_assert_eq!(&tally.resources, &used);
         for (client, charge) in clients.iter().zip(&charges) {
             match client {

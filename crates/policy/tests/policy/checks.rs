@@ -203,3 +203,29 @@ fn the_shipped_bundle_has_no_findings() {
     // The net against public policies reads parameters only; every rule there names its actions.
     assert_eq!(found, []);
 }
+
+#[test]
+fn a_limit_on_an_agent_or_a_group_that_nothing_else_names_is_found() {
+    let rules = "@id(\"ci\") @reason(\"r\") permit(principal in Group::\"builders\", action == Action::\"s3:GetObject\", resource);";
+    let found = |subjects: &str| {
+        let limit = format!("[[limits.rate]]\nname = \"x\"\nper = \"agent\"\npending = 1\n{subjects}\n");
+        let files = vec![
+            ("rules.cedar".to_owned(), rules.to_owned()),
+            ("countersign.toml".to_owned(), format!("{SETTINGS}{limit}")),
+        ];
+        let bundle = Bundle::from_sources(files, |_| None, &[]).unwrap();
+        let findings = check(&bundle, &Few).into_iter().filter(|finding| finding.message.contains("the limit `x`"));
+        findings.map(|finding| (finding.severity, finding.message, finding.fix)).collect::<Vec<_>>()
+    };
+    for named in ["agents = [\"deployer\", \"ci/*\"]", "groups = [\"deployers\", \"builders\"]", ""] {
+        assert_eq!(found(named), [], "{named}");
+    }
+    let [(severity, message, fix)] = &found("agents = [\"deploier\"]")[..] else { panic!("not one finding") };
+    assert_eq!((*severity, fix.as_str()), (Severity::Warning, "did you mean `deployer`?"));
+    assert!(message.contains("the agent `deploier`"), "{message}");
+    let [(_, message, fix)] = &found("groups = [\"deployer\"]")[..] else { panic!("not one finding") };
+    assert_eq!(fix, "did you mean `deployers`?");
+    assert!(message.contains("the group `deployer`"), "{message}");
+    // A group of persons is no agent's.
+    assert_eq!(found("groups = [\"leads\"]").len(), 1);
+}

@@ -149,3 +149,49 @@ fn many_permissions_are_told_about_once_and_in_any_order() {
     assert_eq!(forwards, backwards);
     assert_eq!(forwards.matches("Nearest").count(), 1, "{forwards}");
 }
+
+#[test]
+fn accounts_networks_and_names_are_not_told_as_a_part_of_a_value_or_a_pattern() {
+    let queue = with_parameters(
+        call_on("sqs:SendMessage", "arn:aws:sqs:eu-central-1:111122223333:jobs"),
+        &[("RoleArn", text("x")), ("Cidr", text("x"))],
+    );
+    let rule = |condition: &str| format!("@id(\"r\") permit(principal, action, resource) when {{ {condition} }};");
+    for condition in [
+        // Accounts: in a parameter's value, in a pattern, most of one before a wildcard.
+        "context.params has RoleArn && context.params.RoleArn == \"arn:aws:iam::999988887777:role/x\"",
+        "context.params has RoleArn && context.params.RoleArn like \"arn:aws:iam::999988887777:role/*\"",
+        "resource.name like \"99998888777*\"",
+        // Networks.
+        "context.params has Cidr && context.params.Cidr == \"10.99.0.0/16\"",
+        "context.params has Cidr && context.params.Cidr like \"10.99.*\"",
+        "context.params has Cidr && context.params.Cidr == \"2001:db8:99::/48\"",
+        // Persons, groups and agents, whatever they are a part of.
+        "resource.name == \"mail-of-someone@else.example\"",
+        "resource.name like \"home-ANN-*\"",
+        "[\"dba-tables\", \"b\"].contains(resource.name)",
+        "context.params has RoleArn && context.params.RoleArn like \"*/deployers-*\"",
+        "context.params has \"of-carol\"",
+        "context.params has RoleArn && context.params.RoleArn like \"*rival-bot*\"",
+    ] {
+        let others = "@id(\"other\") forbid(principal == Agent::\"rival-bot\", action, resource);";
+        for rules in [
+            format!("{} {others}", rule(condition)),
+            format!(
+                "@id(\"any\") permit(principal, action, resource); {others}
+                     @id(\"f\") forbid(principal, action, resource) unless {{ {condition} }};"
+            ),
+        ] {
+            let told = told(&rules, &queue);
+            assert!(!told.contains("Nearest") && !told.contains("does not forbid it"), "{condition}\n{told}");
+        }
+    }
+    // The target's own account is no secret, nor is a version.
+    for condition in [
+        "context.params has RoleArn && context.params.RoleArn like \"arn:aws:iam::111122223333:role/*\"",
+        "context.params has RoleArn && context.params.RoleArn == \"8.0.35\"",
+    ] {
+        let told = told(&rule(condition), &queue);
+        assert!(told.contains("Nearest"), "{condition}\n{told}");
+    }
+}

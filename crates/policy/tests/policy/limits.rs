@@ -48,7 +48,7 @@ fn limits_with_mistakes_are_refused_with_their_line() {
         ("window = \"1h\"", 0, "the limit `x` limits nothing"),
         ("pending = 1\nwindow = \"1h\"", 4, "`window` has no meaning for requests that wait"),
         ("calls = 0\nwindow = \"1h\"", 3, "0 is out of range; use 1 to 1000000000"),
-        ("distinct_resources = 1001\nwindow = \"1h\"", 3, "1001 is out of range; use 1 to 1000"),
+        ("distinct_resources = 201\nwindow = \"1h\"", 3, "201 is out of range; use 1 to 200"),
         ("calls = 1\nwindow = \"32d\"", 4, "the window is longer than 31 days"),
         ("calls = 1\nwindow = \"later\"", 4, "`later` is not a length of time"),
         (

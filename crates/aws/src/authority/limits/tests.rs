@@ -1,3 +1,4 @@
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use countersign_domain::{
     AgentId, RuleHit, TargetName, Timestamp,
     limits::{Circumstances, RateLimit},
@@ -14,7 +15,14 @@ fn charge(limit: Json, resources: &[&str]) -> Charge {
     let rules = [RuleHit { rule: "20-writes/writes".into(), reason: String::new() }];
     let of = Circumstances { agent: &agent, groups: &[].into(), target: &target, rules: &rules };
     let counter = limit.counters(&of, Timestamp::from_secs(7205)).pop().unwrap();
-    Charge { counter, resources: resources.iter().map(|one| (*one).to_owned()).collect() }
+    Charge { counter, resources: resources.iter().map(|one| ResourceMark::of(one)).collect() }
+}
+
+/// The marks of resources as an item has them.
+fn marks(resources: &[&str]) -> Json {
+    let mut marks: Vec<_> = resources.iter().map(|one| ResourceMark::of(one)).collect();
+    marks.sort();
+    json!({"BS": marks.iter().map(|mark| STANDARD.encode(mark.as_bytes())).collect::<Vec<_>>()})
 }
 
 fn calls(name: &str, most: u32) -> Json {
@@ -28,7 +36,7 @@ fn objects(most: u32) -> Json {
 fn counted(calls: u32, resources: &[&str]) -> Json {
     let mut item = json!({"calls": {"N": calls.to_string()}});
     if !resources.is_empty() {
-        item["resources"] = json!({"SS": resources});
+        item["resources"] = marks(resources);
     }
     item
 }
@@ -90,7 +98,7 @@ async fn a_resource_that_was_used_needs_no_room_and_a_new_one_does() {
     let condition = "(attribute_not_exists(#resources) OR contains(#resources, :resource) OR size(#resources) < :room)";
     assert_eq!(sent[0]["ConditionExpression"], condition);
     assert_eq!(sent[0]["UpdateExpression"], "SET #ttl = :ttl ADD #calls :one, #resources :resources");
-    assert_eq!(sent[0]["ExpressionAttributeValues"][":resources"], json!({"SS": ["a"]}));
+    assert_eq!(sent[0]["ExpressionAttributeValues"][":resources"], marks(&["a"]));
     assert_eq!(sent[0]["Key"]["pk"]["S"], "LIM#objects#agent#deployer#rule#20-writes/writes");
     let full = || refused(counted(9, &["b", "c"]));
     assert!(matches!(count(&[charge(objects(2), &["a"])], vec![full()]).await.0, Ok(Counting::Exceeded(_))));
@@ -130,7 +138,12 @@ async fn a_table_that_fails_or_makes_no_sense_is_an_error_and_never_room() {
     let one = [charge(calls("writes", 5), &[])];
     let denied = Act::json(400, &json!({ "__type": "x#AccessDeniedException" }));
     assert!(matches!(count(&one, vec![denied]).await.0, Err(AuthorityError::Service(_))));
-    for item in [json!({}), json!({"calls": {"S": "many"}}), json!({"calls": {"N": "1"}, "resources": {"S": "a"}})] {
+    for item in [
+        json!({}),
+        json!({"calls": {"S": "many"}}),
+        json!({"calls": {"N": "1"}, "resources": {"S": "a"}}),
+        json!({"calls": {"N": "1"}, "resources": {"BS": ["YQ=="]}}),
+    ] {
         let (counting, _) = count(&one, vec![refused(item)]).await;
         assert!(matches!(counting, Err(AuthorityError::Malformed { .. })), "{counting:?}");
     }
@@ -147,4 +160,17 @@ async fn the_window_after_is_another_item() {
     };
     assert_eq!(at(3_599_999), "3600s@1970-01-01T00:00:00Z");
     assert_eq!(at(3_600_000), "3600s@1970-01-01T01:00:00Z");
+}
+
+#[test]
+fn a_full_set_of_distinct_resources_stays_within_four_write_units() {
+    // The most that a bundle may set; each call rewrites the whole item, a unit for each KB.
+    let names: Vec<_> = (0..200).map(|number| format!("arn:aws:s3:::bucket/key-{number}")).collect();
+    let charge = charge(objects(200), &names.iter().map(String::as_str).collect::<Vec<_>>());
+    let expression = Expression::of(&charge, &charge.condition().unwrap());
+    let Some(AttributeValue::Bs(blobs)) = expression.values.get(":resources") else { panic!("no binaries") };
+    assert_eq!(blobs.len(), 200);
+    // Beside the set: keys of at most some 300 bytes, two numbers and the names of attributes.
+    let bytes: usize = blobs.iter().map(|blob| blob.as_ref().len()).sum();
+    assert!(bytes + 400 <= 4096, "{bytes} bytes");
 }
