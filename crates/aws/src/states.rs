@@ -73,14 +73,13 @@ impl StateMachine {
     /// # Errors
     /// [`ServiceError`] when Step Functions fails.
     pub async fn start(&self, request: &RequestId, timeout_seconds: u64) -> Result<Started, ServiceError> {
-        let input = serde_json::json!({ "request_id": request, "timeout_seconds": timeout_seconds });
         let sent = self
             .aws
             .sfn()
             .start_execution()
             .state_machine_arn(&self.arn)
             .name(request.as_str())
-            .input(input.to_string())
+            .input(input(request, timeout_seconds))
             .send()
             .await;
         match sent {
@@ -89,8 +88,8 @@ impl StateMachine {
                 if matches!(refused.err(), StartExecutionError::ExecutionAlreadyExists(_)) =>
             {
                 // Request ids are random, so an execution of this name is this request's; while it
-                // runs, the same input is answered with success. Source: API Reference,
-                // `StartExecution`, on idempotency.
+                // runs, the same input is answered with success, and any other with this error: see
+                // `input`. Source: API Reference, `StartExecution`, on idempotency.
                 Ok(Started::Over)
             }
             Err(error) => Err(ServiceError::from_sdk("states:StartExecution", &error)),
@@ -141,5 +140,28 @@ impl StateMachine {
             }
             Err(error) => Err(ServiceError::from_sdk("states:SendTaskFailure", &error)),
         }
+    }
+}
+
+/// What an execution starts with. Its exact text tells an execution that runs from one that is over,
+/// across deployments.
+fn input(request: &RequestId, timeout_seconds: u64) -> String {
+    serde_json::json!({ "request_id": request, "timeout_seconds": timeout_seconds }).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `StartExecution` answers a name that is taken with success only for the very same input; any
+    /// other text makes an execution that runs look over, and the gateway would then close requests
+    /// that still wait, approved ones among them. So this text must stay as it is as long as
+    /// executions started with it may run; changing it takes a plan for those (another state machine,
+    /// or asking `DescribeExecution` first).
+    #[test]
+    fn an_executions_input_is_the_same_text_in_every_version() {
+        let request = RequestId::from_random([1; 16]);
+        assert_eq!(input(&request, 1800), format!(r#"{{"request_id":"{request}","timeout_seconds":1800}}"#));
+        assert_eq!(request.as_str(), "r-aeaqcaibaeaqcaibaeaqcaibae");
     }
 }

@@ -10,11 +10,11 @@ use crate::service::Service;
 
 /// The member of SQS's inputs that holds a queue's URL.
 const MEMBER: &str = "QueueUrl";
-/// The domains of AWS's endpoints: a URL with such a host names the queue that it names.
+/// The domains of AWS's endpoints. A gateway without a domain of its own has a host in them, too.
 const AWS_DOMAINS: [&str; 4] = [".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu", ".api.aws"];
 
 /// `parameters` of an operation of `service` that goes to `upstream_host`, with that host in its
-/// queue's URL if there was one that is not AWS's.
+/// queue's URL if there was one that is not SQS's own.
 pub(crate) fn with_own_host(service: &Service, mut parameters: Value, upstream_host: &str) -> Value {
     if service.model().id != "sqs" {
         return parameters;
@@ -31,7 +31,7 @@ pub(crate) fn with_own_host(service: &Service, mut parameters: Value, upstream_h
     parameters
 }
 
-/// `account/name`, where that is all of the path and the host is not AWS's.
+/// `account/name`, where that is all of the path and the host is not SQS's own.
 fn path_of_foreign_host(url: &str) -> Option<&str> {
     let (host, path) = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))?.split_once('/')?;
     let (account, name) = path.split_once('/')?;
@@ -39,7 +39,20 @@ fn path_of_foreign_host(url: &str) -> Option<&str> {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     let is_queue = is_account && !name.is_empty() && name.bytes().all(fits);
     let host = host.split_once(':').map_or(host, |(host, _)| host).to_ascii_lowercase();
-    (is_queue && !AWS_DOMAINS.iter().any(|domain| host.ends_with(domain))).then_some(path)
+    (is_queue && !is_sqss_own(&host)).then_some(path)
+}
+
+/// Whether a URL with this host names the queue that it names: endpoints as they are now, the legacy
+/// ones (`queue.amazonaws.com`, `<region>.queue.amazonaws.com`), and those of VPCs.
+/// Source: AWS General Reference, "Amazon SQS endpoints and quotas".
+fn is_sqss_own(host: &str) -> bool {
+    let Some(labels) = AWS_DOMAINS.iter().find_map(|domain| host.strip_suffix(domain)) else { return false };
+    let labels: Vec<_> = labels.split('.').collect();
+    match labels.as_slice() {
+        ["queue"] | ["sqs" | "sqs-fips", _] | [_, "queue"] => true,
+        [endpoint, "sqs" | "sqs-fips", _, "vpce"] => endpoint.starts_with("vpce-"),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -47,11 +60,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_host_that_is_not_awss_gives_way() {
+    fn every_host_but_sqss_own_gives_way_also_the_gateways_in_awss_domain() {
         for (url, path) in [
             ("https://gw.example.com/123456789012/jobs", Some("123456789012/jobs")),
             ("http://127.0.0.1:4566/123456789012/jobs.fifo", Some("123456789012/jobs.fifo")),
+            // Without a domain of its own, the gateway's door is API Gateway's.
+            ("https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com/123456789012/jobs", Some("123456789012/jobs")),
+            ("https://a1b2c3d4e5.execute-api.cn-north-1.amazonaws.com.cn/123456789012/jobs", Some("123456789012/jobs")),
+            ("https://vpce-1.execute-api.eu-central-1.vpce.amazonaws.com/123456789012/jobs", Some("123456789012/jobs")),
             ("https://sqs.eu-central-1.amazonaws.com/123456789012/jobs", None),
+            ("https://sqs-fips.us-east-1.amazonaws.com/123456789012/jobs", None),
+            ("https://sqs.eu-central-1.api.aws/123456789012/jobs", None),
+            ("https://sqs.cn-north-1.amazonaws.com.cn/123456789012/jobs", None),
+            ("https://queue.amazonaws.com/123456789012/jobs", None),
+            ("https://EU-West-1.queue.amazonaws.com/123456789012/jobs", None),
             ("https://sqs.us-east-1.amazonaws.com/123456789012/jobs", None),
             ("https://vpce-1.sqs.eu-central-1.vpce.amazonaws.com/123456789012/jobs", None),
             ("https://gw.example.com/123456789012/jobs/more", None),

@@ -71,7 +71,7 @@ pub enum RequestState {
         /// Why.
         reason: Unasked,
     },
-    /// Nobody decided in time, or the certificate was not used in time.
+    /// Nobody decided in time, or the approval was not used in time.
     Expired,
     /// Approved; the replay has not begun.
     Approved,
@@ -109,9 +109,9 @@ impl RequestState {
         }
         match facts.certified_until {
             Some(until) if now < until => RequestState::Approved,
-            Some(_) => RequestState::Expired,
-            None if now < facts.expires_at => RequestState::Pending { approvals: facts.approvals },
-            None => RequestState::Expired,
+            // A certificate that ran out unused ends nothing: another one may be issued.
+            _ if now < facts.expires_at => RequestState::Pending { approvals: facts.approvals },
+            _ => RequestState::Expired,
         }
     }
 
@@ -290,6 +290,19 @@ mod tests {
                 }
                 _ => {}
             }
+        }
+
+        #[test]
+        fn a_certificate_that_ran_out_unused_does_not_end_its_request(facts in facts(), now in 0..20_u64) {
+            let now = Timestamp::from_secs(now);
+            let unused = RequestFacts { claimed: false, outcome: None, denied: None, unasked: None, ..facts };
+            let ran_out = unused.certified_until.is_some_and(|until| until <= now);
+            prop_assume!(ran_out);
+            let expected = match now < unused.expires_at {
+                true => RequestState::Pending { approvals: unused.approvals },
+                false => RequestState::Expired,
+            };
+            prop_assert_eq!(RequestState::derive(&unused, now), expected);
         }
 
         #[test]

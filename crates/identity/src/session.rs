@@ -88,6 +88,19 @@ pub struct Login {
     pub token_hash: Digest,
 }
 
+impl Login {
+    /// Everything the agent said about why: what rules on `unverified_task` and approvers read.
+    pub fn unverified_words(&self) -> String {
+        let mut words = self.unverified_task.clone();
+        for (name, text) in [("reason", &self.unverified_reason), ("ticket", &self.unverified_ticket)] {
+            if let Some(text) = text {
+                words.push_str(&format!("\n{name}: {text}"));
+            }
+        }
+        words
+    }
+}
+
 /// What a session token holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionClaims {

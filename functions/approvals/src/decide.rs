@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use countersign_aws::{
     ServiceError,
-    authority::{DecisionItem, RequestSnapshot, SignedCertificate, Stored},
+    authority::{AuthorityError, DecisionItem, RequestSnapshot, SignedCertificate, Stored},
     states::{TaskToken, Woken},
 };
 use countersign_domain::{
@@ -30,6 +30,8 @@ const LONGEST_REASON: usize = 4000;
 /// How often, and how far apart, a task token is looked for that the notifier is about to store.
 const LOOKS_FOR_TOKEN: u32 = 14;
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How often, that far apart, a claim is looked for by an executor that may have been woken before.
+const LOOKS_FOR_CLAIM: u32 = 6;
 
 /// What a person sends.
 #[derive(Clone, Debug, Deserialize)]
@@ -243,10 +245,11 @@ impl Approvals {
             issued_at: now,
             expires_at: now.plus(CERTIFICATE_LIFETIME),
         };
-        if checked.snapshot.facts.certified_until.is_none() {
+        // One that ran out unused gives way: the request goes on waiting as long as it says itself.
+        if checked.snapshot.facts.certified_until.is_none_or(|until| until <= now) {
             self.issue(found, &statement, now).await?;
         }
-        self.start_replay(found, checked, now).await?;
+        self.start_replay(found, checked).await?;
         Ok(Decided::Runs)
     }
 
@@ -277,15 +280,28 @@ impl Approvals {
         };
         self.record(found, happening, now).await?;
         let certificate = SignedCertificate { statement: encoded, signature };
-        self.authority
-            .put_certificate(&found.frozen.request_id, &certificate, now)
+        self.put_certificate(&found.frozen.request_id, &certificate, now)
             .await
-            .map(|_| ())
             .map_err(|error| Problem::unavailable("your approval is stored, but the certificate cannot be", &error))
     }
 
+    /// Stores the certificate, unless there is one that has not expired.
+    async fn put_certificate(
+        &self,
+        request: &RequestId,
+        certificate: &SignedCertificate,
+        now: Timestamp,
+    ) -> Result<(), AuthorityError> {
+        if let Stored::Already(other) = self.authority.put_certificate(request, certificate, now).await?
+            && Statement::decode(&other.statement).is_ok_and(|other| other.expires_at <= now)
+        {
+            self.authority.replace_certificate(request, &other, certificate, now).await?;
+        }
+        Ok(())
+    }
+
     /// Wakes the machine. The token carries no authority: the executor asks for the certificate.
-    async fn start_replay(&self, found: &Assessment, checked: &Checked, now: Timestamp) -> Result<(), Problem> {
+    async fn start_replay(&self, found: &Assessment, checked: &Checked) -> Result<(), Problem> {
         const NOT_STARTED: &str = "the call is approved, but its replay cannot be started";
         let request = &found.frozen.request_id;
         let verdict = json!({"verdict": "approve"});
@@ -296,15 +312,24 @@ impl Approvals {
         if self.wake(request, &checked.token, succeed, NOT_STARTED).await? == Woken::Now {
             return Ok(());
         }
-        // Over is also what a machine is that an earlier try of this decision has woken.
-        match found.state_in(&self.snapshot(request).await?, now) {
-            RequestState::Approved if checked.snapshot.facts.certified_until.is_none() => {
-                Err(Problem::Unavailable("the call is approved, but the machine that would run it is not waiting now"))
+        // Over is also what a machine is that an earlier try of this decision has woken: then the
+        // executor claims. Nothing else tells that the call runs; an earlier certificate does not.
+        for look in 0..LOOKS_FOR_CLAIM {
+            if look > 0 {
+                tokio::time::sleep(LOOK_EVERY).await;
             }
-            RequestState::Denied { .. } => Err(Problem::Closed("denied")),
-            RequestState::NotAsked { .. } => Err(Problem::Closed("not-asked")),
-            _ => Ok(()),
+            let facts = self.snapshot(request).await?.facts;
+            if facts.claimed || facts.outcome.is_some() {
+                return Ok(());
+            }
+            if facts.denied.is_some() {
+                return Err(Problem::Closed("denied"));
+            }
+            if facts.unasked.is_some() {
+                return Err(Problem::Closed("not-asked"));
+            }
         }
+        Err(Problem::Unavailable("the call is approved, but the machine that would run it is not waiting now"))
     }
 
     /// Sends the machine on with `token`; if that is over, once more with the token that is there

@@ -15,6 +15,9 @@ use crate::{
 pub(crate) struct Caller<'a> {
     /// The session.
     pub claims: SessionClaims,
+    /// The agent's own words, as every decision on the call sees them: here, in approvals, and in the
+    /// executor.
+    pub unverified_words: String,
     /// Where it acts.
     pub target: &'a Target,
     /// What the signature covers, and the body out of its framing.
@@ -57,7 +60,8 @@ impl Gateway {
             .ok_or_else(|| Denial::TargetGone(claims.login.target.clone()))?;
         let path = endpoint.map_or_else(|| signed_path.clone(), |endpoint| endpoint.own_path(&signed_path));
         let endpoint = endpoint.map(|endpoint| endpoint.service.to_owned());
-        Ok(Caller { claims, target, verified, path, endpoint })
+        let unverified_words = claims.login.unverified_words();
+        Ok(Caller { claims, unverified_words, target, verified, path, endpoint })
     }
 
     /// Where the door lost the path, the answer names the door that keeps it.

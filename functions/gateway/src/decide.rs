@@ -192,7 +192,7 @@ fn facts<'a>(caller: &'a Caller<'_>, incoming: &Incoming, now: Timestamp) -> Fac
         owners: &login.owners,
         target: caller.target,
         session_age: now.since(caller.claims.issued_at),
-        unverified_task: &login.unverified_task,
+        unverified_task: &caller.unverified_words,
         source_ip: incoming.source_ip.parse::<IpAddr>().ok(),
         now,
     }

@@ -56,7 +56,7 @@ impl Gateway {
             }
             RequestState::Pending { .. } => self.keep_asking(deciding, snapshot).await,
             RequestState::NotAsked { reason } => self.not_asked(deciding, snapshot, reason.words()).await,
-            RequestState::Approved | RequestState::Executing => Err(self.waiting(&snapshot.request)),
+            RequestState::Approved | RequestState::Executing => self.keep_replaying(deciding, snapshot).await,
             RequestState::Denied { by, reason } => {
                 let cooldown = Duration::from_secs(u64::from(self.bundle.settings().limits.cooldown_seconds));
                 let until = snapshot.denied_at().unwrap_or(deciding.now).plus(cooldown);
@@ -97,6 +97,33 @@ impl Gateway {
                 self.not_asked(deciding, snapshot, "the state machine that asks has ended without an answer").await
             }
             _ => waiting(),
+        }
+    }
+
+    /// The machine that has a request replayed runs until its outcome is stored. Where it has ended and
+    /// there is none, nobody will store one: whether bytes left, the claim says.
+    async fn keep_replaying(
+        &self,
+        deciding: &Deciding<'_>,
+        snapshot: &RequestSnapshot,
+    ) -> Result<Option<Reply>, Denial> {
+        if self.start_asking(&snapshot.request).await? == Started::Runs {
+            return Err(self.waiting(&snapshot.request));
+        }
+        // Whoever ends the machine writes first: what was read before may be older than its end.
+        let request = snapshot.request.request.clone();
+        let now = self.authority.request_facts(&request).await.map_err(unreadable)?;
+        match now.map(|snapshot| snapshot.state(deciding.now)) {
+            Some(RequestState::Executing) => {
+                let reason = "the replay had begun and ended without an outcome on record".to_owned();
+                let request = Some(request);
+                self.hand_over(deciding, snapshot, || Denial::OutcomeUnknown { request, reason }).await
+            }
+            Some(RequestState::Approved) => {
+                let reason = "the state machine that would have had it sent has ended".to_owned();
+                self.hand_over(deciding, snapshot, || Denial::NotSent { request, reason }).await
+            }
+            _ => Err(self.waiting(&snapshot.request)),
         }
     }
 
@@ -277,7 +304,7 @@ impl Gateway {
                 owners: claims.login.owners.clone(),
                 session: claims.session.clone(),
                 session_started: claims.issued_at,
-                unverified_task: self.words_of(deciding),
+                unverified_task: deciding.caller.unverified_words.clone(),
                 source_ip: deciding.incoming.source_ip.clone(),
             },
             target: target.name.clone(),
@@ -289,18 +316,6 @@ impl Gateway {
             frozen_at: now,
             expires_at: now.plus(obligations.expires),
         })
-    }
-
-    /// Everything the agent said about why, as approvers read it.
-    fn words_of(&self, deciding: &Deciding<'_>) -> String {
-        let login = &deciding.caller.claims.login;
-        let mut words = login.unverified_task.clone();
-        for (name, text) in [("reason", &login.unverified_reason), ("ticket", &login.unverified_ticket)] {
-            if let Some(text) = text {
-                words.push_str(&format!("\n{name}: {text}"));
-            }
-        }
-        words
     }
 
     /// Stores the request, unless this call turns out to wait already, or may not wait.

@@ -177,7 +177,7 @@ pub(crate) fn subject(claims: &SessionClaims, request: Option<&countersign_domai
         session: Some(claims.session.clone()),
         target: Some(claims.login.target.clone()),
         request: request.cloned(),
-        unverified_task: claims.login.unverified_task.clone(),
+        unverified_task: claims.login.unverified_words(),
     }
 }
 

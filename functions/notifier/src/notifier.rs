@@ -1,5 +1,7 @@
 //! Asking and telling.
 
+use std::{sync::Arc, time::Duration};
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use countersign_aws::{
     authority::{Authority, AuthorityError, LinkItem, UntrustedRequest},
@@ -17,6 +19,10 @@ use countersign_domain::{
 };
 use countersign_policy::Bundle;
 use countersign_startup::{StartError, Startup};
+use tokio::{
+    task::{JoinError, JoinSet},
+    time::{Instant, timeout_at},
+};
 
 use crate::{
     letters::{self, Text},
@@ -62,6 +68,14 @@ impl NotifyError {
 /// The name of [`NotifyError::Nobody`], which comes back from the state machine.
 const NOBODY: &str = "NobodyToAsk";
 
+/// How long the letters that ask may take. An ask that the function's 30 s cut off would be tried
+/// again, and write again to those whom it had reached.
+const LONGEST_ASKING: Duration = Duration::from_secs(18);
+/// How long all of an ask may take, with what follows the letters.
+const LONGEST_ASK: Duration = Duration::from_secs(25);
+/// How many letters are on their way at once; a new SES account sends few in a second.
+const LETTERS_AT_ONCE: usize = 8;
+
 /// One function instance.
 pub(crate) struct Notifier {
     bundle: Bundle,
@@ -100,6 +114,7 @@ impl Notifier {
     /// Keeps the token, then asks everybody. Who is asked decides nothing: who may decide is found
     /// by approvals from the frozen bytes.
     async fn ask(&self, id: &RequestId, token: &TaskToken, now: Timestamp) -> Result<(), NotifyError> {
+        let begun = Instant::now();
         let request = self.authority.request(id).await?.ok_or_else(|| NotifyError::NoRequest(id.clone()))?;
         if now >= request.expires_at {
             return Err(NotifyError::Expired(id.clone()));
@@ -110,28 +125,62 @@ impl Notifier {
         }
         self.authority.put_task_token(id, token, now).await?;
         let persons: Vec<_> =
-            self.persons(&request).into_iter().filter_map(|person| Some((person, person.emails.first()?))).collect();
+            self.persons(&request).into_iter().filter(|person| !person.emails.is_empty()).cloned().collect();
         if persons.is_empty() {
             return Err(NotifyError::Nobody(id.clone()));
         }
-        let mut asked = Vec::new();
-        for (person, address) in persons {
-            let link = self.new_link(&request, person).await?;
-            if self.send(address, &letters::ask(&request, person, &link)).await {
-                asked.push(person.id.clone());
-            }
-        }
+        let request = Arc::new(request);
+        let asked = self.write_to_all(&request, persons, begun + LONGEST_ASKING).await;
         // The topic reaches nobody who could decide without a link of their own: telling it alone
         // is not asking, and would be done again with every try.
         if asked.is_empty() {
             return Err(NotifyError::NotSent(id.clone()));
         }
-        let told = self.tell_topic(&letters::announce_waiting(&request)).await;
-        self.note(&request, &asked, "email", now).await;
-        if told {
-            self.note(&request, &[], "sns", now).await;
+        // From here on nothing is an error: what is tried again writes again to those who have letters.
+        let follow_up = async {
+            self.note(&request, &asked, "email", now).await;
+            if self.tell_topic(&letters::announce_waiting(&request)).await {
+                self.note(&request, &[], "sns", now).await;
+            }
+        };
+        if timeout_at(begun + LONGEST_ASK, follow_up).await.is_err() {
+            tracing::error!(request = %id, ?asked, "no time was left to tell the topic or to record who was asked");
         }
         Ok(())
+    }
+
+    /// Asks everybody at once; those who could be asked until `deadline`. One who cannot be asked
+    /// keeps nobody else from being asked.
+    async fn write_to_all(
+        &self,
+        request: &Arc<UntrustedRequest>,
+        persons: Vec<Person>,
+        deadline: Instant,
+    ) -> Vec<PersonId> {
+        let mut under_way = JoinSet::new();
+        let mut asked = Vec::new();
+        for person in persons {
+            if under_way.len() >= LETTERS_AT_ONCE {
+                asked.extend(under_way.join_next().await.and_then(asked_by));
+            }
+            let asking = Asking {
+                authority: self.authority.clone(),
+                mail: self.mail.clone(),
+                request: Arc::clone(request),
+                approvals_url: self.approvals_url.clone(),
+            };
+            under_way.spawn(async move {
+                let asked = timeout_at(deadline, asking.ask(&person)).await.unwrap_or_else(|_| {
+                    tracing::error!(person = %person.id, "there was no time to ask a person");
+                    false
+                });
+                asked.then_some(person.id)
+            });
+        }
+        while let Some(ended) = under_way.join_next().await {
+            asked.extend(asked_by(ended));
+        }
+        asked
     }
 
     /// The members of the groups that are asked, without the owners of the agent.
@@ -142,20 +191,6 @@ impl Notifier {
         settings.persons.iter().filter(is_asked).filter(|person| !owners.contains(&person.id)).collect()
     }
 
-    /// A link for one person, request and frozen call. Only its hash is stored.
-    async fn new_link(&self, request: &UntrustedRequest, person: &Person) -> Result<String, NotifyError> {
-        let secret: [u8; 32] = countersign_aws::process::random().ok_or(NotifyError::Random)?;
-        let token = URL_SAFE_NO_PAD.encode(secret);
-        let item = LinkItem {
-            request: request.request.clone(),
-            person: person.id.clone(),
-            frozen_digest: request.frozen_digest,
-            expires_at: request.expires_at,
-        };
-        self.authority.put_link(&Digest::of(token.as_bytes()), &item).await?;
-        Ok(format!("{}/r/{token}", self.approvals_url))
-    }
-
     async fn announce(&self, id: &RequestId, state: Announced, now: Timestamp) -> Result<(), NotifyError> {
         let request = self.authority.request(id).await?.ok_or_else(|| NotifyError::NoRequest(id.clone()))?;
         let happening = Happening::Closed { state: state.as_str().to_owned() };
@@ -163,23 +198,11 @@ impl Notifier {
         let text = letters::announce(&request, state);
         for person in self.persons(&request) {
             if let Some(address) = person.emails.first() {
-                self.send(address, &text).await;
+                send(&self.mail, address, &text).await;
             }
         }
         self.tell_topic(&text).await;
         Ok(())
-    }
-
-    /// Sends a letter; one that cannot be sent must not keep others from being asked.
-    async fn send(&self, address: &str, text: &Text) -> bool {
-        let letter = Letter { to: address, subject: &text.subject, text: &text.text, html: &text.html };
-        match self.mail.send(&letter).await {
-            Ok(_) => true,
-            Err(error) => {
-                tracing::error!(%error, "a letter could not be sent");
-                false
-            }
-        }
     }
 
     async fn tell_topic(&self, text: &Text) -> bool {
@@ -213,6 +236,62 @@ impl Notifier {
                 unverified_task: String::new(),
             },
             happening,
+        }
+    }
+}
+
+/// What it takes to ask one person, apart from the others.
+struct Asking {
+    authority: Authority,
+    mail: Mail,
+    request: Arc<UntrustedRequest>,
+    approvals_url: BaseUrl,
+}
+
+impl Asking {
+    /// Whether the person has a letter now.
+    async fn ask(&self, person: &Person) -> bool {
+        let Some(address) = person.emails.first() else { return false };
+        match self.new_link(person).await {
+            Ok(link) => send(&self.mail, address, &letters::ask(&self.request, person, &link)).await,
+            Err(error) => {
+                tracing::error!(%error, person = %person.id, "a person has no link and is not asked");
+                false
+            }
+        }
+    }
+
+    /// A link for one person, request and frozen call. Only its hash is stored.
+    async fn new_link(&self, person: &Person) -> Result<String, NotifyError> {
+        let secret: [u8; 32] = countersign_aws::process::random().ok_or(NotifyError::Random)?;
+        let token = URL_SAFE_NO_PAD.encode(secret);
+        let item = LinkItem {
+            request: self.request.request.clone(),
+            person: person.id.clone(),
+            frozen_digest: self.request.frozen_digest,
+            expires_at: self.request.expires_at,
+        };
+        self.authority.put_link(&Digest::of(token.as_bytes()), &item).await?;
+        Ok(format!("{}/r/{token}", self.approvals_url))
+    }
+}
+
+/// Who was asked by a task that has ended.
+fn asked_by(ended: Result<Option<PersonId>, JoinError>) -> Option<PersonId> {
+    ended.unwrap_or_else(|error| {
+        tracing::error!(%error, "asking a person was cut off");
+        None
+    })
+}
+
+/// Sends a letter; one that cannot be sent must not keep others from being written to.
+async fn send(mail: &Mail, address: &str, text: &Text) -> bool {
+    let letter = Letter { to: address, subject: &text.subject, text: &text.text, html: &text.html };
+    match mail.send(&letter).await {
+        Ok(_) => true,
+        Err(error) => {
+            tracing::error!(%error, "a letter could not be sent");
+            false
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use countersign_tests::{
     agent::Agent,
-    approver::{Approver, await_message, fetch},
+    approver::{Approver, await_message, fetch, messages},
     stack::{Stack, eventually},
 };
 use serde_json::{Value as Json, json};
@@ -21,6 +21,9 @@ pub(crate) const TESTS: &[Test] = &[
     ("an outage of mail is outlasted, and the topic is told once", outage),
     ("a request that nobody can be asked about says so, and the call can be asked for again", nobody_to_ask),
     ("a request whose machine has ended without a word does not go on waiting", lost_machine),
+    ("an ask that fails for one person writes to no other a second time", half_an_ask),
+    ("an approval that wakes nobody is not said to run, and says the same when repeated", approved_and_not_waiting),
+    ("a claimed call whose machine has ended is told as unknown, and the next is a new request", claimed_and_over),
     ("an approval with a token that is out of date wakes the machine that waits now", outdated_token),
 ];
 
@@ -87,11 +90,7 @@ fn lost_machine(stack: &Stack) -> Result<()> {
     let (first, _) = held(&mut agent, "iam", "create_role", &role(&name))?;
     await_message(stack, "ann@example.com", |message| message.text.contains(&first))?;
     // An error that the machine ends on without having anything written down.
-    let token = token_item(stack, &first)?;
-    let token = token.pointer("/task_token/S").context("no token")?;
-    let failed = json!({"taskToken": token, "error": "NoRequest"});
-    let ended = as_function(stack, "approvals", "stepfunctions", "send_task_failure", failed)?;
-    ensure!(ended.get("ok").is_some(), "the machine was not ended: {ended}");
+    end_machine(stack, &token_item(stack, &first)?)?;
     let told = eventually("the end of the machine", Duration::from_secs(10), || {
         let told = agent.must_fail("iam", "create_role", role(&name))?;
         Ok((told.code != "ApprovalRequired").then_some(told))
@@ -99,6 +98,98 @@ fn lost_machine(stack: &Stack) -> Result<()> {
     ensure!(told.code == "AccessDenied" && told.message.contains("nobody could be asked"), "{told:?}");
     let (second, _) = held(&mut agent, "iam", "create_role", &role(&name))?;
     ensure!(second != first, "the call still belongs to a request that nobody will decide");
+    Ok(())
+}
+
+fn half_an_ask(stack: &Stack) -> Result<()> {
+    let mut agent = Agent::new(stack, "deployer", "is-half-asked-about")?;
+    let name = fresh("half-asked-role");
+    let no_link = json!({
+        "match": {"role": "notifier", "service": "dynamodb", "operation": "PutItem", "path_contains": "LNK#"},
+        "action": "error", "status": 400, "code": "AccessDeniedException", "times": 1,
+    });
+    under(stack, &[no_link], || {
+        let (request, _) = held(&mut agent, "iam", "create_role", &role(&name))?;
+        let letters =
+            || Ok::<_, anyhow::Error>(messages(stack)?.iter().filter(|mail| mail.text.contains(&request)).count());
+        eventually("a letter", Duration::from_secs(20), || Ok((letters()? > 0).then_some(())))?;
+        // The state machine's first two tries would be over by then.
+        std::thread::sleep(Duration::from_secs(7));
+        ensure!(letters()? == 1, "{} letters to the one who could be asked", letters()?);
+        Ok(())
+    })
+}
+
+/// Ends the machine of a request without a word on what became of it.
+fn end_machine(stack: &Stack, token: &Json) -> Result<()> {
+    let token = token.pointer("/task_token/S").context("no token")?;
+    let failed = json!({"taskToken": token, "error": "NoRequest"});
+    let ended = as_function(stack, "approvals", "stepfunctions", "send_task_failure", failed)?;
+    ensure!(ended.get("ok").is_some(), "the machine was not ended: {ended}");
+    Ok(())
+}
+
+fn put_as(stack: &Stack, function: &str, item: &Json) -> Result<()> {
+    let table = setting(stack, "COUNTERSIGN_AUTHORITY_TABLE")?;
+    let put = as_function(stack, function, "dynamodb", "put_item", json!({"TableName": table, "Item": item}))?;
+    ensure!(put.get("ok").is_some(), "{function} cannot store an item: {put}");
+    Ok(())
+}
+
+/// The token's item, out of date.
+fn outdated(item: &Json) -> Json {
+    let mut outdated = item.clone();
+    if let Some(fields) = outdated.as_object_mut() {
+        fields.insert("task_token".to_owned(), json!({"S": "of-an-attempt-that-failed"}));
+    }
+    outdated
+}
+
+fn approved_and_not_waiting(stack: &Stack) -> Result<()> {
+    let mut agent = Agent::new(stack, "deployer", "is-approved-between-two-tries")?;
+    let name = fresh("between-tries-role");
+    let (request, _) = held(&mut agent, "iam", "create_role", &role(&name))?;
+    await_message(stack, "ann@example.com", |message| message.text.contains(&request))?;
+    let current = token_item(stack, &request)?;
+    put_as(stack, "notifier", &outdated(&current))?;
+    let ann = Approver::new(stack, "ann")?;
+    ann.look(stack, &request)?;
+    for _ in 0..2 {
+        let told = ann.decide(stack, &request, &json!({"verdict": "approve", "reason": "yes"}))?;
+        ensure!(told.status == 503 && told.body.contains("not waiting now"), "{} {}", told.status, told.body);
+    }
+    ensure!(sent(stack, "CreateRole", &name)? == 0, "it ran");
+    // The machine ends, so the approved call will not run.
+    end_machine(stack, &current)?;
+    let told = eventually("the end of the machine", Duration::from_secs(10), || {
+        let told = agent.must_fail("iam", "create_role", role(&name))?;
+        Ok((told.code != "ApprovalRequired").then_some(told))
+    })?;
+    ensure!(told.message.contains(&request) && told.message.contains("approved but not sent"), "{told:?}");
+    let (second, _) = held(&mut agent, "iam", "create_role", &role(&name))?;
+    ensure!(second != request, "the call still belongs to a request that will not run");
+    Ok(())
+}
+
+fn claimed_and_over(stack: &Stack) -> Result<()> {
+    let mut agent = Agent::new(stack, "deployer", "loses-its-executor")?;
+    let name = fresh("claimed-role");
+    let (first, _) = held(&mut agent, "iam", "create_role", &role(&name))?;
+    await_message(stack, "ann@example.com", |message| message.text.contains(&first))?;
+    let claim = json!({
+        "pk": {"S": format!("CLAIM#{first}")}, "sk": {"S": "-"},
+        "at": {"N": "1"}, "until": {"N": "2"}, "attempt": {"S": "of-an-executor-that-is-gone"},
+    });
+    put_as(stack, "executor", &claim)?;
+    ensure!(agent.must_fail("iam", "create_role", role(&name))?.code == "ApprovalRequired", "its machine still runs");
+    end_machine(stack, &token_item(stack, &first)?)?;
+    let told = eventually("the end of the machine", Duration::from_secs(10), || {
+        let told = agent.must_fail("iam", "create_role", role(&name))?;
+        Ok((told.code != "ApprovalRequired").then_some(told))
+    })?;
+    ensure!(told.code == "OutcomeUnknown" && told.message.contains(&first), "{told:?}");
+    let (second, _) = held(&mut agent, "iam", "create_role", &role(&name))?;
+    ensure!(second != first, "the call still belongs to a request whose end nobody knows");
     Ok(())
 }
 
@@ -115,18 +206,9 @@ fn outdated_token(stack: &Stack) -> Result<()> {
     let mut agent = Agent::new(stack, "deployer", "is-asked-about-twice")?;
     let (request, _) = held(&mut agent, "iam", "create_role", &role(&name))?;
     await_message(stack, "ann@example.com", |message| message.text.contains(&request))?;
-    let table = setting(stack, "COUNTERSIGN_AUTHORITY_TABLE")?;
     let current = token_item(stack, &request)?;
-    let put = |item: &Json| -> Result<()> {
-        let put = as_function(stack, "notifier", "dynamodb", "put_item", json!({"TableName": table, "Item": item}))?;
-        ensure!(put.get("ok").is_some(), "the notifier cannot store a token: {put}");
-        Ok(())
-    };
-    let mut outdated = current.clone();
-    if let Some(fields) = outdated.as_object_mut() {
-        fields.insert("task_token".to_owned(), json!({"S": "of-an-attempt-that-failed"}));
-    }
-    put(&outdated)?;
+    let put = |item: &Json| put_as(stack, "notifier", item);
+    put(&outdated(&current))?;
     let hold = json!({"match": {"role": "approvals", "service": "states", "operation": "SendTaskSuccess"}, "action": "hold", "times": 1});
     under(stack, &[hold], || {
         std::thread::scope(|scope| {

@@ -1,7 +1,8 @@
 //! What the approvals' role may write: first sights, codes, used links, decisions, certificates.
 
 use aws_sdk_dynamodb::{
-    operation::update_item::UpdateItemError,
+    operation::{put_item::PutItemError, update_item::UpdateItemError},
+    primitives::Blob,
     types::{AttributeValue, ReturnValue},
 };
 use aws_smithy_runtime_api::client::result::SdkError;
@@ -16,6 +17,7 @@ use crate::{ServiceError, states::TaskToken};
 
 const CODE: &str = "CODE#";
 const USED: &str = "USED#";
+const PUT: &str = "dynamodb:PutItem";
 const UPDATE: &str = "dynamodb:UpdateItem";
 
 /// Whether a code may be sent.
@@ -246,14 +248,44 @@ impl Authority {
         now: Timestamp,
     ) -> Result<Stored<SignedCertificate>, AuthorityError> {
         let key = Key::single(SignedCertificate::PREFIX, request.as_str());
-        let item = ItemWriter::new(&key)
-            .bytes("statement", &certificate.statement)
-            .bytes("signature", &certificate.signature)
-            .ttl(now.plus(RETENTION))
-            .build();
-        match self.put_once_or_existing(item, &key).await? {
+        match self.put_once_or_existing(certificate_item(&key, certificate, now), &key).await? {
             None => Ok(Stored::Now),
             Some(existing) => SignedCertificate::read(&existing).map(Stored::Already),
+        }
+    }
+
+    /// Stores a certificate in place of `expired`, if that still stands. Either way exactly one
+    /// stands; which of them counts is the executor's business, which claims once.
+    ///
+    /// # Errors
+    /// [`AuthorityError`] when the table does not answer.
+    pub async fn replace_certificate(
+        &self,
+        request: &RequestId,
+        expired: &SignedCertificate,
+        certificate: &SignedCertificate,
+        now: Timestamp,
+    ) -> Result<Stored<()>, AuthorityError> {
+        let key = Key::single(SignedCertificate::PREFIX, request.as_str());
+        let sent = self
+            .aws
+            .dynamodb()
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(certificate_item(&key, certificate, now)))
+            .condition_expression("#statement = :expired")
+            .expression_attribute_names("#statement", "statement")
+            .expression_attribute_values(":expired", AttributeValue::B(Blob::new(expired.statement.clone())))
+            .send()
+            .await;
+        match sent {
+            Ok(_) => Ok(Stored::Now),
+            Err(SdkError::ServiceError(refused))
+                if matches!(refused.err(), PutItemError::ConditionalCheckFailedException(_)) =>
+            {
+                Ok(Stored::Already(()))
+            }
+            Err(error) => Err(ServiceError::from_sdk(PUT, &error).into()),
         }
     }
 
@@ -289,4 +321,12 @@ impl Authority {
             Err(error) => Err(ServiceError::from_sdk(UPDATE, &error)),
         }
     }
+}
+
+fn certificate_item(key: &Key, certificate: &SignedCertificate, now: Timestamp) -> Attributes {
+    ItemWriter::new(key)
+        .bytes("statement", &certificate.statement)
+        .bytes("signature", &certificate.signature)
+        .ttl(now.plus(RETENTION))
+        .build()
 }

@@ -246,3 +246,21 @@ async fn the_first_sight_stays() {
     let seen = authority(&server).mark_seen(&request, &person, Proof::EmailedCode, now()).await.unwrap();
     assert_eq!(seen, SeenItem { person, at: Timestamp::from_millis(500), proof: Proof::SignedIn });
 }
+
+#[tokio::test]
+async fn only_the_certificate_that_expired_gives_way_to_another() {
+    let signed = |text: &str| SignedCertificate { statement: text.into(), signature: b"s".to_vec() };
+    let request = request().request;
+    let refused =
+        Act::json(400, &json!({ "__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException" }));
+    for (answer, stored) in [(ok(&json!({})), Stored::Now), (refused, Stored::Already(()))] {
+        let server = Server::start([answer]).await;
+        let replaced = authority(&server).replace_certificate(&request, &signed("old"), &signed("new"), now()).await;
+        assert_eq!(replaced, Ok(stored));
+        let put = server.received()[0].json();
+        assert_eq!(put["Item"]["pk"]["S"], format!("CERT#{request}"));
+        assert_eq!(put["Item"]["statement"]["B"], "bmV3");
+        assert_eq!(put["ConditionExpression"], "#statement = :expired");
+        assert_eq!(put["ExpressionAttributeValues"][":expired"]["B"], "b2xk");
+    }
+}

@@ -245,3 +245,11 @@ proptest! {
         prop_assert_eq!(sealer().open_session(&id, &with_key_id, NOW).unwrap_err(), SessionError::Invalid);
     }
 }
+
+#[test]
+fn rules_and_approvers_read_the_same_words() {
+    let mut login = login();
+    assert_eq!(login.unverified_words(), "fix-the-alarm\nticket: OPS-1");
+    login.unverified_reason = Some("it rings".to_owned());
+    assert_eq!(login.unverified_words(), "fix-the-alarm\nreason: it rings\nticket: OPS-1");
+}
