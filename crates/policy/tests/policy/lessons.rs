@@ -132,7 +132,7 @@ fn a_denial_is_short_and_cannot_mislead_a_terminal() {
     let rules = "@id(\"scratch\") permit(principal, action, resource) when { resource.name like \"agent-scratch-*\" };";
     let told = told(rules, &call_on("s3:PutObject", &long));
     assert!(told.chars().count() <= 901, "{}", told.chars().count());
-    let near = told.clone() + &self::told(rules, &call_on("s3:PutObject", "arn:aws:s3:::a\u{1b}[2J\u{202e}\u{200b}"));
+    let near = told + &self::told(rules, &call_on("s3:PutObject", "arn:aws:s3:::a\u{1b}[2J\u{202e}\u{200b}"));
     assert!(!near.contains(['\u{1b}', '\u{202e}', '\u{200b}']), "{near}");
     assert!(near.contains("agent-scratch-*"));
 }

@@ -3,7 +3,7 @@
 use countersign_policy::{NO_RULE, ShadowCount, ShadowReport};
 use serde_json::{Value as Json, json};
 
-fn event(decision: &str, more: Json) -> Json {
+fn event(decision: &str, more: &Json) -> Json {
     let mut happening = json!({
         "kind": "decided", "decision": decision, "rules": [], "bundle": "00".repeat(32),
         "call": {"operation": "sqs:SendMessage", "account": "111122223333", "region": "eu-central-1",
@@ -37,11 +37,11 @@ fn rules_in_shadow_mode_are_counted_by_what_they_would_change() {
     let looser = json!({"shadow": [hit("a/y", "r")], "shadow_decision": "allow"});
     let errs = json!({"shadow": [hit("a/x", "the rule could not be evaluated: no such attribute")], "shadow_decision": "deny"});
     let report = report(&[
-        event("allow", json!({})),
-        event("allow", tighter),
-        event("deny", same),
-        event("needs-approval", looser),
-        event("allow", errs),
+        event("allow", &json!({})),
+        event("allow", &tighter),
+        event("deny", &same),
+        event("needs-approval", &looser),
+        event("allow", &errs),
         json!({"at": 1, "subject": {}, "happening": {"kind": "closed", "state": "expired"}}),
     ]);
     assert_eq!(report.decisions, 5);
@@ -53,11 +53,11 @@ fn rules_in_shadow_mode_are_counted_by_what_they_would_change() {
 fn the_shadow_bundle_is_counted_where_it_differs_and_where_it_fails() {
     let failed = json!({"shadow_bundle": {"failed": {"error": "shadow/next.cedar:2: the rule does not parse"}}});
     let report = report(&[
-        event("allow", bundle("allow", &["next/reads"])),
-        event("allow", bundle("deny", &[])),
-        event("allow", bundle("needs-approval", &["next/held"])),
-        event("deny", bundle("allow", &["next/reads"])),
-        event("allow", failed),
+        event("allow", &bundle("allow", &["next/reads"])),
+        event("allow", &bundle("deny", &[])),
+        event("allow", &bundle("needs-approval", &["next/held"])),
+        event("deny", &bundle("allow", &["next/reads"])),
+        event("allow", &failed),
     ]);
     let count = |matched, stricter, looser| ShadowCount { matched, erred: 0, stricter, looser };
     assert_eq!(report.bundle_rules[NO_RULE], count(1, 1, 0));
@@ -70,7 +70,7 @@ fn the_shadow_bundle_is_counted_where_it_differs_and_where_it_fails() {
 
 #[test]
 fn items_of_the_record_table_are_read_in_the_forms_they_are_exported_in() {
-    let body = event("allow", bundle("deny", &["next/x"])).to_string();
+    let body = event("allow", &bundle("deny", &["next/x"])).to_string();
     let report = report(&[
         json!({"pk": {"S": "GW#s#i"}, "body": {"S": body}}),
         json!({"Item": {"body": {"S": body}}}),

@@ -45,12 +45,12 @@ fn ok() -> Act {
     Act::json(200, &json!({}))
 }
 
-fn refused(item: Json) -> Act {
+fn refused(item: &Json) -> Act {
     let kind = "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException";
     Act::json(400, &json!({ "__type": kind, "Item": item }))
 }
 
-fn cancelled(reasons: Json) -> Act {
+fn cancelled(reasons: &Json) -> Act {
     let kind = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException";
     Act::json(400, &json!({ "__type": kind, "Message": "x", "CancellationReasons": reasons }))
 }
@@ -84,7 +84,7 @@ async fn one_limit_is_one_update_of_the_windows_item() {
 
 #[tokio::test]
 async fn a_used_up_limit_refuses_with_its_numbers() {
-    let (counting, sent) = count(&[charge(calls("writes", 2), &[])], vec![refused(counted(2, &[]))]).await;
+    let (counting, sent) = count(&[charge(calls("writes", 2), &[])], vec![refused(&counted(2, &[]))]).await;
     let Ok(Counting::Exceeded(exceeded)) = counting else { panic!("{counting:?}") };
     assert_eq!((exceeded.used, exceeded.most), (2, 2));
     assert_eq!(exceeded.resets_at, Some(Timestamp::from_secs(10_800)));
@@ -100,14 +100,14 @@ async fn a_resource_that_was_used_needs_no_room_and_a_new_one_does() {
     assert_eq!(sent[0]["UpdateExpression"], "SET #ttl = :ttl ADD #calls :one, #resources :resources");
     assert_eq!(sent[0]["ExpressionAttributeValues"][":resources"], marks(&["a"]));
     assert_eq!(sent[0]["Key"]["pk"]["S"], "LIM#objects#agent#deployer#rule#20-writes/writes");
-    let full = || refused(counted(9, &["b", "c"]));
+    let full = || refused(&counted(9, &["b", "c"]));
     assert!(matches!(count(&[charge(objects(2), &["a"])], vec![full()]).await.0, Ok(Counting::Exceeded(_))));
 }
 
 #[tokio::test]
 async fn several_resources_learn_from_a_refusal_how_much_room_they_need() {
     // Room for both is asked for first; one of them is there already, so room for one will do.
-    let script = vec![refused(counted(1, &["a", "x"])), ok()];
+    let script = vec![refused(&counted(1, &["a", "x"])), ok()];
     let (counting, sent) = count(&[charge(objects(3), &["a", "b"])], script).await;
     assert_eq!(counting, Ok(Counting::Within));
     let room = |place: usize| &sent[place]["ExpressionAttributeValues"][":room"]["N"];
@@ -121,7 +121,7 @@ async fn several_resources_learn_from_a_refusal_how_much_room_they_need() {
 #[tokio::test]
 async fn several_limits_are_one_transaction_tried_again_where_it_collides() {
     let charges = [charge(calls("first", 5), &[]), charge(calls("second", 5), &[])];
-    let conflict = || cancelled(json!([{"Code": "TransactionConflict"}, {"Code": "None"}]));
+    let conflict = || cancelled(&json!([{"Code": "TransactionConflict"}, {"Code": "None"}]));
     let (counting, sent) = count(&charges, vec![conflict(), conflict(), ok()]).await;
     assert_eq!(counting, Ok(Counting::Within));
     let pks: Vec<_> =
@@ -129,7 +129,7 @@ async fn several_limits_are_one_transaction_tried_again_where_it_collides() {
     assert_eq!(pks, ["LIM#first#agent#deployer", "LIM#second#agent#deployer"]);
     assert!(sent[0]["ClientRequestToken"].is_string(), "the SDK's own retries count once");
     let full = json!([{"Code": "None"}, {"Code": "ConditionalCheckFailed", "Item": counted(5, &[])}]);
-    let (counting, _) = count(&charges, vec![cancelled(full)]).await;
+    let (counting, _) = count(&charges, vec![cancelled(&full)]).await;
     assert!(matches!(counting, Ok(Counting::Exceeded(exceeded)) if exceeded.limit.as_str() == "second"));
 }
 
@@ -144,7 +144,7 @@ async fn a_table_that_fails_or_makes_no_sense_is_an_error_and_never_room() {
         json!({"calls": {"N": "1"}, "resources": {"S": "a"}}),
         json!({"calls": {"N": "1"}, "resources": {"BS": ["YQ=="]}}),
     ] {
-        let (counting, _) = count(&one, vec![refused(item)]).await;
+        let (counting, _) = count(&one, vec![refused(&item)]).await;
         assert!(matches!(counting, Err(AuthorityError::Malformed { .. })), "{counting:?}");
     }
 }
