@@ -141,7 +141,7 @@ pub(crate) struct CatalogueOptions {
     #[arg(long, value_enum)]
     pub(crate) only: Option<Data>,
     /// The AWS service reference that permissions are built from: `service-reference-YYYY-MM-DD.json` or `.json.zst`, or
-    /// AWS's live address, https://servicereference.us-east-1.amazonaws.com/
+    /// AWS's live address, <https://servicereference.us-east-1.amazonaws.com/>
     #[arg(long, value_name = "FILE|URL")]
     pub(crate) reference: Option<String>,
     /// Fail if what is committed is not what is built, and leave it as it is

@@ -169,7 +169,7 @@ pub fn services_of(template: &str) -> BTreeSet<String> {
     services.into_iter().flatten().filter_map(|service| service.as_str().map(str::to_owned)).collect()
 }
 
-/// The text of [`template`], indented little: CloudFormation takes 51,200 bytes of a template that lies in no bucket.
+/// The text of a template, indented little: CloudFormation takes 51,200 bytes of a template that lies in no bucket.
 pub fn template_text(target: &str, services: &BTreeSet<String>, auto: &[Document], approved: &[Document]) -> String {
     let mut text = Vec::new();
     let formatter = serde_json::ser::PrettyFormatter::with_indent(b" ");
