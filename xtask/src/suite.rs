@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Instant};
 
 use crate::{
-    binaries::{self, BUILT, FUNCTIONS, Profile},
+    binaries::{self, BASELINE, BUILT, FUNCTIONS, Profile},
     cli::{Architecture, BenchOptions, DemoOptions, TestOptions},
     error::{Outcome, TaskError},
     package,
@@ -35,7 +35,7 @@ pub(crate) fn bench(options: &BenchOptions) -> Outcome {
     tools::need(&[Tool::CCompiler, Tool::Python])?;
     let this = this_program()?;
     // With the same flags of the compiler as the functions, or it would be no baseline.
-    package::build(&FUNCTIONS, &[("countersign-benches", "hello")], Architecture::X86_64)?;
+    package::build(&FUNCTIONS, &BASELINE, Architecture::X86_64)?;
     let mut bench = cargo();
     bench.env(XTASK, this);
     bench.args(["run", "--locked", "--quiet", "--package", "countersign-benches", "--bin", "bench", "--"]);
