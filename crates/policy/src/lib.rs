@@ -42,7 +42,7 @@ pub use countersign_domain::time::parse_duration;
 pub use error::{BundleError, Problem};
 pub use explain::{Considered, Explanation, RuleEffect, RuleOutcome};
 pub use facts::Facts;
-pub use nearest::nearest;
+pub use nearest::{edit_distance, nearest};
 pub use reach::{ActionSelector, Part, Reach, ResourceBound};
 pub use rule_list::RuleInfo;
 pub use shadow_report::{NO_RULE, ShadowCount, ShadowReport};

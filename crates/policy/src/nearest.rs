@@ -6,14 +6,14 @@ pub fn nearest<'a>(text: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     let limit = (text.chars().count() / 3).max(1);
     candidates
         .into_iter()
-        .map(|candidate| (distance(&text, &candidate.to_ascii_lowercase()), candidate))
+        .map(|candidate| (edit_distance(&text, &candidate.to_ascii_lowercase()), candidate))
         .filter(|(distance, _)| *distance <= limit)
         .min()
         .map(|(_, candidate)| candidate)
 }
 
 /// The Levenshtein distance in characters.
-fn distance(one: &str, two: &str) -> usize {
+pub fn edit_distance(one: &str, two: &str) -> usize {
     let two: Vec<char> = two.chars().collect();
     let mut row: Vec<usize> = (0..=two.len()).collect();
     for (line, left) in one.chars().enumerate() {
@@ -35,8 +35,8 @@ mod tests {
 
     #[test]
     fn finds_the_closest_name() {
-        assert_eq!(distance("kitten", "sitting"), 3);
-        assert_eq!(distance("", "abc"), 3);
+        assert_eq!(edit_distance("kitten", "sitting"), 3);
+        assert_eq!(edit_distance("", "abc"), 3);
         assert_eq!(nearest("aproval", ["approval", "quorum"]), Some("approval"));
         assert_eq!(nearest("Mode", ["mode"]), Some("mode"));
         assert_eq!(nearest("zzz", ["approval", "quorum"]), None);

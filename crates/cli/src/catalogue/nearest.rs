@@ -1,5 +1,7 @@
 //! Suggestions for mistyped names.
 
+use countersign_policy::edit_distance;
+
 /// The candidate closest to `text`: letter case aside, one that it is part of, or else by edit distance; none if all are
 /// far off.
 pub(crate) fn nearest<'a>(text: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
@@ -7,7 +9,7 @@ pub(crate) fn nearest<'a>(text: &str, candidates: impl IntoIterator<Item = &'a s
     let limit = (text.chars().count() / 3).max(1);
     let rank = |candidate: &str| {
         let candidate = candidate.to_ascii_lowercase();
-        let distance = distance(&text, &candidate);
+        let distance = edit_distance(&text, &candidate);
         let starts = text.len() >= 2 && candidate.starts_with(&text);
         (distance <= limit || starts).then_some(if starts { distance.min(limit) } else { distance })
     };
@@ -18,30 +20,13 @@ pub(crate) fn nearest<'a>(text: &str, candidates: impl IntoIterator<Item = &'a s
         .map(|(_, _, candidate)| candidate)
 }
 
-/// Levenshtein's distance in characters.
-fn distance(one: &str, two: &str) -> usize {
-    let two: Vec<char> = two.chars().collect();
-    let mut row: Vec<usize> = (0..=two.len()).collect();
-    for (line, left) in one.chars().enumerate() {
-        let mut next = Vec::with_capacity(row.len());
-        next.push(line + 1);
-        for ((right, above_left), above) in two.iter().zip(&row).zip(row.iter().skip(1)) {
-            let before = next.last().copied().unwrap_or_default();
-            let replace = above_left + usize::from(left != *right);
-            next.push(replace.min(above + 1).min(before + 1));
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn finds_the_closest_name() {
-        assert_eq!((distance("kitten", "sitting"), distance("", "abc")), (3, 3));
+        assert_eq!((edit_distance("kitten", "sitting"), edit_distance("", "abc")), (3, 3));
         for (text, expected) in [
             ("dynamdb", Some("dynamodb")),
             ("DynamoDB", Some("dynamodb")),
