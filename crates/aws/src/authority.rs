@@ -26,7 +26,7 @@ pub(crate) use self::types::outcome_name;
 pub use self::{
     approvals::CodeStored,
     executor::Claim,
-    gateway::{Delivery, NewRequest, Opened, PendingSlot},
+    gateway::{Delivery, FullPool, NewRequest, Opened, PendingSlot, Places},
     limits::Counting,
     quarantine::{Quarantine, QuarantineScopes},
     read::RequestSnapshot,

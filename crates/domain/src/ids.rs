@@ -106,6 +106,12 @@ id!(
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
     }
 );
+impl LimitName {
+    /// The name of the one limit that every bundle has: the setting `limits.pending_per_agent`.
+    pub fn pending_per_agent() -> Self {
+        Self("pending_per_agent".to_owned())
+    }
+}
 id!(
     /// A session of an agent.
     SessionId, "session id", "`s-` and 26 characters of a-z 2-7",

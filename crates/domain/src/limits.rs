@@ -85,6 +85,27 @@ pub struct PendingPool {
     pub pending: u32,
 }
 
+impl PendingPool {
+    /// The places of all of an agent's requests, under whatever rule and for whatever target.
+    pub fn of_agent(agent: &AgentId, pending: u32) -> Self {
+        let subject = LimitSubject(vec![(Per::Agent, agent.to_string())]);
+        Self { limit: LimitName::pending_per_agent(), subject, pending }
+    }
+
+    /// That all of them are taken.
+    pub fn exceeded(&self, used: u32) -> Exceeded {
+        Exceeded {
+            limit: self.limit.clone(),
+            subject: self.subject.clone(),
+            counted: Counted::Pending,
+            most: self.pending,
+            used,
+            needed: 1,
+            resets_at: None,
+        }
+    }
+}
+
 /// What a limit counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Counted {

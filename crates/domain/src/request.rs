@@ -115,6 +115,18 @@ impl RequestState {
         }
     }
 
+    /// What a state comes to once the state machine has ended: it asks, and has approved calls
+    /// replayed, so what still waited for it then waits for nobody.
+    #[must_use]
+    pub fn after_the_machine(self) -> Self {
+        match self {
+            RequestState::Pending { .. } => RequestState::NotAsked { reason: Unasked::MachineEnded },
+            RequestState::Approved => RequestState::NotSent,
+            RequestState::Executing => RequestState::Unknown,
+            over => over,
+        }
+    }
+
     /// The name for people and the record.
     pub fn as_str(&self) -> &'static str {
         match self {
@@ -168,17 +180,20 @@ pub enum Unasked {
     NobodyToAsk,
     /// No message could be sent, as long as that was tried.
     NotReached,
+    /// The state machine that asks has ended without an answer.
+    MachineEnded,
 }
 
 impl Unasked {
     /// Every reason.
-    pub const ALL: [Unasked; 2] = [Unasked::NobodyToAsk, Unasked::NotReached];
+    pub const ALL: [Unasked; 3] = [Unasked::NobodyToAsk, Unasked::NotReached, Unasked::MachineEnded];
 
     /// The name in items.
     pub fn as_str(self) -> &'static str {
         match self {
             Unasked::NobodyToAsk => "nobody-to-ask",
             Unasked::NotReached => "not-reached",
+            Unasked::MachineEnded => "machine-ended",
         }
     }
 
@@ -189,6 +204,7 @@ impl Unasked {
                 "nobody is in the groups that would have to approve it; the gateway's operators can change that"
             }
             Unasked::NotReached => "no message to those who would have to approve it could be sent",
+            Unasked::MachineEnded => "the state machine that asks has ended without an answer",
         }
     }
 }
@@ -290,6 +306,18 @@ mod tests {
                 }
                 _ => {}
             }
+        }
+
+        #[test]
+        fn nothing_waits_once_the_machine_is_over(facts in facts(), now in 0..20_u64) {
+            let state = RequestState::derive(&facts, Timestamp::from_secs(now));
+            let after = state.clone().after_the_machine();
+            prop_assert!(!after.is_waiting());
+            if !state.is_waiting() {
+                prop_assert_eq!(&after, &state, "what is over stays as it is");
+            }
+            // What may have left is never said not to have.
+            prop_assert_eq!(after == RequestState::NotSent && facts.claimed, facts.outcome == Some(OutcomeKind::NotSent) && facts.claimed);
         }
 
         #[test]

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, ops::RangeInclusive, time::Duration};
 
-use countersign_domain::{AgentId, limits::RateLimit, settings::Settings};
+use countersign_domain::{AgentId, ids::LimitName, limits::RateLimit, settings::Settings};
 
 use crate::{
     annotation::Kind,
@@ -33,11 +33,16 @@ pub(crate) fn check(settings: &Settings, rules: &[Rule], places: &Places, proble
         );
     }
     let mut names = BTreeSet::new();
+    let taken = LimitName::pending_per_agent();
     for (place, limit) in limits.iter().enumerate() {
         let path = format!("limits.rate[{place}]");
         if !names.insert(&limit.name) {
             let message = format!("the limit `{}` stands twice", limit.name);
             checker.wrong(&format!("{path}.name"), message, "rename one: a count goes by the limit's name");
+        }
+        if limit.name == taken {
+            let message = format!("`{taken}` is the name of the limit that every agent has");
+            checker.wrong(&format!("{path}.name"), message, "take another: the record goes by the limit's name");
         }
         checker.amounts(&path, limit);
         checker.window(&path, limit);

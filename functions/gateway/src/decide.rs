@@ -11,7 +11,7 @@ use countersign_domain::{
 use countersign_policy::{Facts, Verdict};
 
 use crate::{
-    caller::Caller, denial::Denial, door::Incoming, gateway::Gateway, hold::Collected, login::subject, reply::Reply,
+    caller::Caller, collect::Collected, denial::Denial, door::Incoming, gateway::Gateway, login::subject, reply::Reply,
     voice::Voice,
 };
 

@@ -111,12 +111,6 @@ pub(crate) enum Denial {
         /// What is known.
         reason: String,
     },
-    /// Too many requests of this agent wait already.
-    #[error("{limit} requests of this agent wait for approval already; nothing more is asked until one is decided")]
-    TooManyPending {
-        /// The limit.
-        limit: u32,
-    },
     /// A limit of the bundle has no room for it. SDKs retry what looks like throttling
     /// (`LimitExceededException` too); this code is none that they know.
     #[error("{0}. Nothing was sent")]
@@ -174,7 +168,7 @@ impl Denial {
             Denial::Token(_) => "InvalidIdentityToken".to_owned(),
             Denial::PathLost { .. } => "SignatureDoesNotMatch".to_owned(),
             Denial::ApprovalRequired { .. } => "ApprovalRequired".to_owned(),
-            Denial::LimitReached(_) | Denial::TooManyPending { .. } => "LimitReached".to_owned(),
+            Denial::LimitReached(_) => "LimitReached".to_owned(),
             Denial::OutcomeUnknown { .. } => "OutcomeUnknown".to_owned(),
             Denial::AnswerTooLarge { .. } => "ResponseTooLarge".to_owned(),
             Denial::Unmaskable(_) => "ResponseWithheld".to_owned(),
@@ -209,7 +203,6 @@ impl Denial {
             Denial::NotAsked { .. } => "not-asked",
             Denial::NotSent { .. } => "not-sent",
             Denial::OutcomeUnknown { .. } => "outcome-unknown",
-            Denial::TooManyPending { .. } => "too-many-pending",
             Denial::LimitReached(_) => "limit-reached",
             Denial::AnswerTooLarge { .. } => "answer-too-large",
             Denial::Unmaskable(_) => "unmaskable",

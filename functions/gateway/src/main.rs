@@ -2,6 +2,7 @@
 
 mod budget;
 mod caller;
+mod collect;
 mod decide;
 mod denial;
 mod door;

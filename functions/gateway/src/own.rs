@@ -2,11 +2,18 @@
 
 use std::time::Duration;
 
-use countersign_domain::{AgentId, RequestId, Timestamp, request::RequestState};
+use countersign_domain::{AgentId, RequestId, Timestamp};
 use countersign_identity::session::SessionClaims;
 use serde_json::json;
 
-use crate::{denial::Denial, door::Incoming, gateway::Gateway, login::bearer_token, reply::Reply};
+use crate::{
+    collect::{Standing, reason_of},
+    denial::Denial,
+    door::Incoming,
+    gateway::Gateway,
+    login::bearer_token,
+    reply::Reply,
+};
 
 /// The longest that waiting for a request may take, in seconds: less than a door waits.
 const LONGEST_WAIT: u64 = 25;
@@ -61,6 +68,7 @@ impl Gateway {
         let wait = wait_seconds(&incoming.query)?;
         let Ok(id) = RequestId::new(id) else { return Ok(not_found()) };
         let until = now.plus(Duration::from_secs(wait));
+        let mut looked_at_machine = false;
         loop {
             let at = countersign_aws::process::now();
             let snapshot = self.authority.request_facts(&id).await.map_err(crate::hold::unreadable)?;
@@ -72,9 +80,16 @@ impl Gateway {
                 Asking::Token(agent) => self.require_agent_not_stopped(agent, &snapshot.request).await?,
                 Asking::Session(claims) => self.require_not_stopped(claims, at).await?,
             }
-            let state = snapshot.state(at);
-            if !state.is_waiting() || at >= until {
-                return Ok(state_reply(&snapshot, &state));
+            // Once is enough: what waits while its machine runs is looked after by that.
+            let standing = if looked_at_machine {
+                let state = snapshot.state(at);
+                Standing { snapshot, state }
+            } else {
+                looked_at_machine = true;
+                self.standing(snapshot, at).await?
+            };
+            if !standing.state.is_waiting() || at >= until {
+                return Ok(state_reply(&standing));
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
@@ -96,7 +111,7 @@ impl Gateway {
     }
 }
 
-fn state_reply(snapshot: &countersign_aws::authority::RequestSnapshot, state: &RequestState) -> Reply {
+fn state_reply(Standing { snapshot, state }: &Standing) -> Reply {
     let request = &snapshot.request;
     let mut body = json!({
         "request": request.request,
@@ -106,9 +121,9 @@ fn state_reply(snapshot: &countersign_aws::authority::RequestSnapshot, state: &R
         "created_at": request.created_at.to_string(),
         "expires_at": request.expires_at.to_string(),
     });
-    if let (Some(body), Ok(serde_json::Value::Object(state))) = (body.as_object_mut(), serde_json::to_value(state)) {
-        body.extend(state);
-        if let Some(reason) = snapshot.outcome.as_ref().and_then(|outcome| outcome.reason.as_ref()) {
+    if let (Some(body), Ok(serde_json::Value::Object(fields))) = (body.as_object_mut(), serde_json::to_value(state)) {
+        body.extend(fields);
+        if let Some(reason) = reason_of(snapshot, state) {
             body.insert("reason".to_owned(), json!(reason));
         }
     }

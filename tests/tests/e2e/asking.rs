@@ -91,10 +91,9 @@ fn lost_machine(stack: &Stack) -> Result<()> {
     await_message(stack, "ann@example.com", |message| message.text.contains(&first))?;
     // An error that the machine ends on without having anything written down.
     end_machine(stack, &token_item(stack, &first)?)?;
-    let told = eventually("the end of the machine", Duration::from_secs(10), || {
-        let told = agent.must_fail("iam", "create_role", role(&name))?;
-        Ok((told.code != "ApprovalRequired").then_some(told))
-    })?;
+    // Whoever only asks for the state learns it, too.
+    await_state(&mut agent, stack, &first, &["not-asked"], 10)?;
+    let told = agent.must_fail("iam", "create_role", role(&name))?;
     ensure!(told.code == "AccessDenied" && told.message.contains("nobody could be asked"), "{told:?}");
     let (second, _) = held(&mut agent, "iam", "create_role", &role(&name))?;
     ensure!(second != first, "the call still belongs to a request that nobody will decide");
@@ -183,10 +182,8 @@ fn claimed_and_over(stack: &Stack) -> Result<()> {
     put_as(stack, "executor", &claim)?;
     ensure!(agent.must_fail("iam", "create_role", role(&name))?.code == "ApprovalRequired", "its machine still runs");
     end_machine(stack, &token_item(stack, &first)?)?;
-    let told = eventually("the end of the machine", Duration::from_secs(10), || {
-        let told = agent.must_fail("iam", "create_role", role(&name))?;
-        Ok((told.code != "ApprovalRequired").then_some(told))
-    })?;
+    await_state(&mut agent, stack, &first, &["unknown"], 10)?;
+    let told = agent.must_fail("iam", "create_role", role(&name))?;
     ensure!(told.code == "OutcomeUnknown" && told.message.contains(&first), "{told:?}");
     let (second, _) = held(&mut agent, "iam", "create_role", &role(&name))?;
     ensure!(second != first, "the call still belongs to a request whose end nobody knows");

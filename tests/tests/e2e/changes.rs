@@ -11,7 +11,7 @@ use serde_json::{Value as Json, json};
 
 use super::{
     Test,
-    record::events,
+    record::{events, session_of},
     stage::{
         TRUST, approve, await_state, call_as, decide, fresh, held, operator_keys, sent, setting, state, under_bundle,
     },
@@ -87,7 +87,7 @@ fn groups_of_now(stack: &Stack) -> Result<()> {
 }
 
 /// The id of the session that a token leads to, under a name.
-fn session_of(stack: &Stack, bearer: &str, task: &str) -> Result<String> {
+fn opened_session(stack: &Stack, bearer: &str, task: &str) -> Result<String> {
     let order = json!({"target": "main", "task": task}).to_string();
     let headers = [("authorization", bearer), ("content-type", "application/json")];
     let answer = fetch("POST", &stack.url("gateway", "/_/v1/sessions"), &headers, Some(&order))?;
@@ -100,7 +100,7 @@ fn stop_of_a_token(stack: &Stack) -> Result<()> {
     let (request, _) = held(&mut agent, "iam", "create_role", &role(&fresh("runaway-role")))?;
     let token = std::fs::read_to_string(agent.folder().join("token"))?;
     let bearer = format!("Bearer {}", token.trim());
-    let session = session_of(stack, &bearer, "runs-away")?;
+    let session = opened_session(stack, &bearer, "runs-away")?;
     let table = setting(stack, "COUNTERSIGN_AUTHORITY_TABLE")?;
     let key = json!({"pk": {"S": format!("QUAR#session#{session}")}, "sk": {"S": "-"}});
     let mut item = key.clone();
@@ -116,7 +116,7 @@ fn stop_of_a_token(stack: &Stack) -> Result<()> {
     super::stage::kill(stack, "gateway")?;
     let refused = agent.must_fail("sqs", "list_queues", json!({}))?;
     ensure!(refused.message.contains("it runs away"), "{refused:?}");
-    let again = session_of(stack, &bearer, "another-name");
+    let again = opened_session(stack, &bearer, "another-name");
     ensure!(again.is_err(), "the same token logged in under another name: {again:?}");
     let asked =
         fetch("GET", &stack.url("gateway", &format!("/_/v1/requests/{request}")), &[("authorization", &bearer)], None)?;
@@ -191,7 +191,13 @@ fn freed_slot(stack: &Stack) -> Result<()> {
         let mut agent = Agent::new(stack, "explorer", "has-one-slot")?;
         let (first, _) = held(&mut agent, "iam", "create_role", &role(&fresh("slot-role")))?;
         let refused = agent.must_fail("iam", "create_role", role(&fresh("slot-role")))?;
-        ensure!(refused.message.contains("wait for approval already"), "{refused:?}");
+        ensure!(refused.code == "LimitReached", "{refused:?}");
+        ensure!(refused.message.contains("`pending_per_agent` for agent `explorer` is reached: 1 of 1"), "{refused:?}");
+        let told = events(stack, "session", &session_of(stack, "has-one-slot")?)?.iter().any(|stored| {
+            matches!(&stored.event.happening, Happening::Limited { limit, counted, .. }
+                if limit == "pending_per_agent" && counted == "pending")
+        });
+        ensure!(told, "that no more may wait is not on record");
         approve(stack, "ann", &first)?;
         await_state(&mut agent, stack, &first, &["answered"], 30)?;
         // Nobody has collected the first one's outcome.

@@ -13,7 +13,7 @@ use serde_json::{Value as Json, json};
 
 use super::{
     Test,
-    record::events,
+    record::{events, session_of},
     stage::{TRUST, as_function, await_state, bucket, decide, fault, fresh, held, mend, must_be_refused, sent},
 };
 
@@ -135,12 +135,6 @@ fn burst(stack: &Stack) -> Result<()> {
 }
 
 /// The session with this task, from the record.
-fn session_of(stack: &Stack, task: &str) -> Result<String> {
-    let found = super::record::all_events(stack)?.into_iter().find(|one| one.event.subject.unverified_task == task);
-    let session = found.and_then(|one| one.event.subject.session).context("no session in the record")?;
-    Ok(session.to_string())
-}
-
 /// How often the gateway updated an item of the authority table.
 fn updates(stack: &Stack) -> Result<usize> {
     let answer = fetch("GET", &stack.url("control", "/calls"), &[], None)?;

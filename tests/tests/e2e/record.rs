@@ -31,6 +31,13 @@ pub(crate) fn events(stack: &Stack, field: &str, value: &str) -> Result<Vec<Stor
     stored(stack, Some((field, value)))
 }
 
+/// The session that an agent opened for `task`.
+pub(crate) fn session_of(stack: &Stack, task: &str) -> Result<String> {
+    let found = all_events(stack)?.into_iter().find(|one| one.event.subject.unverified_task == task);
+    let session = found.and_then(|one| one.event.subject.session).context("no session in the record")?;
+    Ok(session.to_string())
+}
+
 /// Every event.
 pub(crate) fn all_events(stack: &Stack) -> Result<Vec<Stored>> {
     stored(stack, None)

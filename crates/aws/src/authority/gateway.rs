@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::{
 use aws_smithy_runtime_api::client::result::SdkError;
 use countersign_domain::{
     AgentId, Digest, RequestId, Timestamp,
-    limits::{Charge, Counted, Exceeded, PendingPool},
+    limits::{Charge, Exceeded, PendingPool},
 };
 
 use super::{
@@ -33,14 +33,32 @@ pub struct NewRequest<'a> {
     /// Until when a repeated call belongs to it: its expiry, and then as long as the outcome can
     /// be collected.
     pub findable_until: Timestamp,
-    /// How many requests of the agent may wait at once.
-    pub pending_slots: u32,
     /// The closed request that the same call belonged to before, if there is one.
     pub replaces: Option<&'a RequestId>,
-    /// Further pools that it takes a place in.
-    pub pools: &'a [PendingPool],
+    /// Where it takes its places.
+    pub places: Places<'a>,
     /// Counters that it is added to.
     pub charges: &'a [Charge],
+}
+
+/// The pools that a request takes a place in.
+#[derive(Clone, Debug)]
+pub struct Places<'a> {
+    /// Whose request it is.
+    pub agent: &'a AgentId,
+    /// The agent's own pool.
+    pub own: PendingPool,
+    /// Those of limits.
+    pub pools: &'a [PendingPool],
+}
+
+/// A pool without a free place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FullPool {
+    /// The limit.
+    pub exceeded: Exceeded,
+    /// Who holds its places. Those that are closed by now can be released.
+    pub slots: Vec<PendingSlot>,
 }
 
 /// What opening a request came to.
@@ -50,14 +68,10 @@ pub enum Opened {
     Opened,
     /// The same call belongs to another request already, opened at the same moment perhaps.
     MatchTaken(MatchItem),
-    /// Every slot of the agent is taken, by these requests. Those that are closed by now can be
-    /// released.
-    TooManyPending(Vec<PendingSlot>),
     /// A limit on what happens in a window has no room for it.
     Exceeded(Exceeded),
-    /// Every slot of a limit's pool is taken, by these requests. Those that are closed by now can be
-    /// released.
-    PoolFull(Exceeded, Vec<PendingSlot>),
+    /// A pool has no place for it.
+    Full(FullPool),
 }
 
 /// A `PEND#` item: a slot that a waiting request holds.
@@ -93,9 +107,9 @@ impl Authority {
             Err(exceeded) => return Ok(Opened::Exceeded(exceeded)),
         };
         for attempt in 0..ATTEMPTS {
-            let slots = match self.free_slots(new, now).await? {
+            let slots = match self.free_slots(&new.places, now).await? {
                 Ok(slots) => slots,
-                Err(refused) => return Ok(refused),
+                Err(full) => return Ok(Opened::Full(full)),
             };
             let mut members = self.opening(new, &slots, now)?;
             let first_counter = members.len();
@@ -124,39 +138,34 @@ impl Authority {
         Err(AuthorityError::Contended(transact::OPERATION))
     }
 
-    /// A free slot of the agent and one of each pool, or why there is none.
+    /// The first pool that has no free place, read before anything is spent on a request.
+    /// [`Authority::open_request`] looks again, since places may be taken in between.
+    ///
+    /// # Errors
+    /// [`AuthorityError`] when the table does not answer or an item is malformed.
+    pub async fn full_pool(&self, places: &Places<'_>, now: Timestamp) -> Result<Option<FullPool>, AuthorityError> {
+        Ok(self.free_slots(places, now).await?.err())
+    }
+
+    /// A free slot of each pool, the agent's own first, or the pool that has none.
     async fn free_slots(
         &self,
-        new: &NewRequest<'_>,
+        places: &Places<'_>,
         now: Timestamp,
-    ) -> Result<Result<Vec<Key>, Opened>, AuthorityError> {
-        let agent = &new.request.agent;
-        let taken = self.pending_slots(&format!("{PENDING}{agent}"), now).await?;
-        let Some(slot) = (0..new.pending_slots).find(|slot| !taken.contains_key(slot)) else {
-            return Ok(Err(Opened::TooManyPending(taken.into_values().collect())));
-        };
-        let mut slots = vec![Key::of(PENDING, agent.as_str(), &slot.to_string())];
-        for pool in new.pools {
-            // No agent's name holds a `#`.
-            let about = format!("limit#{}#{}", pool.limit, pool.subject.key());
+    ) -> Result<Result<Vec<Key>, FullPool>, AuthorityError> {
+        let own = std::iter::once((places.agent.to_string(), &places.own));
+        // No agent's name holds a `#`.
+        let others = places.pools.iter().map(|pool| (format!("limit#{}#{}", pool.limit, pool.subject.key()), pool));
+        let mut free = Vec::with_capacity(1 + places.pools.len());
+        for (about, pool) in own.chain(others) {
             let taken = self.pending_slots(&format!("{PENDING}{about}"), now).await?;
-            match (0..pool.pending).find(|slot| !taken.contains_key(slot)) {
-                Some(slot) => slots.push(Key::of(PENDING, &about, &slot.to_string())),
-                None => {
-                    let exceeded = Exceeded {
-                        limit: pool.limit.clone(),
-                        subject: pool.subject.clone(),
-                        counted: Counted::Pending,
-                        most: pool.pending,
-                        used: u32::try_from(taken.len()).unwrap_or(u32::MAX),
-                        needed: 1,
-                        resets_at: None,
-                    };
-                    return Ok(Err(Opened::PoolFull(exceeded, taken.into_values().collect())));
-                }
-            }
+            let Some(slot) = (0..pool.pending).find(|slot| !taken.contains_key(slot)) else {
+                let exceeded = pool.exceeded(u32::try_from(taken.len()).unwrap_or(u32::MAX));
+                return Ok(Err(FullPool { exceeded, slots: taken.into_values().collect() }));
+            };
+            free.push(Key::of(PENDING, &about, &slot.to_string()));
         }
-        Ok(Ok(slots))
+        Ok(Ok(free))
     }
 
     /// The request that a call with this digest belongs to. It may have expired.

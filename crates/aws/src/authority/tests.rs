@@ -1,5 +1,7 @@
 use countersign_domain::{
-    AgentId, Digest, PersonId, RequestId, SessionId, TargetName, Timestamp, certificate::Proof, limits::Charge,
+    AgentId, Digest, PersonId, RequestId, SessionId, TargetName, Timestamp,
+    certificate::Proof,
+    limits::{Charge, PendingPool},
 };
 use serde_json::{Value as Json, json};
 
@@ -26,9 +28,8 @@ fn new(request: &UntrustedRequest) -> NewRequest<'_> {
     NewRequest {
         request,
         findable_until: Timestamp::from_secs(90_000),
-        pending_slots: 2,
         replaces: None,
-        pools: &[],
+        places: Places { agent: &request.agent, own: PendingPool::of_agent(&request.agent, 2), pools: &[] },
         charges: &[],
     }
 }
@@ -116,7 +117,10 @@ async fn the_same_call_opens_one_request_only() {
 async fn slots_are_capped_and_contended_ones_are_looked_for_again() {
     let server = Server::start([slots(&[("0", 20_000), ("1", 20_000)])]).await;
     let opened = authority(&server).open_request(&new(&request()), now()).await.unwrap();
-    assert!(matches!(opened, Opened::TooManyPending(holders) if holders.len() == 2));
+    let Opened::Full(full) = opened else { panic!("{opened:?}") };
+    assert_eq!((full.exceeded.limit.as_str(), full.exceeded.used, full.slots.len()), ("pending_per_agent", 2, 2));
+    let said = full.exceeded.to_string();
+    assert!(said.starts_with("the limit `pending_per_agent` for agent `deployer` is reached: 2 of 2"), "{said}");
     let taken_meanwhile = cancelled(&["None", "None", "ConditionalCheckFailed"]);
     let conflict = cancelled(&["TransactionConflict", "None", "None"]);
     let script =
@@ -140,7 +144,8 @@ async fn a_request_takes_a_place_in_each_pool_and_is_counted_in_the_same_transac
     let pools = limit.pools(&of);
     let charges = limit.counters(&of, now()).into_iter().map(|counter| Charge { counter, resources: [].into() });
     let charges: Vec<_> = charges.collect();
-    let new = NewRequest { pools: &pools, charges: &charges, ..new(&stored) };
+    let new = new(&stored);
+    let new = NewRequest { places: Places { pools: &pools, ..new.places }, charges: &charges, ..new };
     let server = Server::start([slots(&[]), slots(&[("0", 20_000)]), ok(&json!({}))]).await;
     assert_eq!(authority(&server).open_request(&new, now()).await.unwrap(), Opened::Opened);
     let members = server.received()[2].json()["TransactItems"].as_array().unwrap().clone();
@@ -152,7 +157,7 @@ async fn a_request_takes_a_place_in_each_pool_and_is_counted_in_the_same_transac
     // A full pool, and a full counter.
     let server = Server::start([slots(&[]), slots(&[("0", 20_000), ("1", 20_000)])]).await;
     let opened = authority(&server).open_request(&new, now()).await.unwrap();
-    assert!(matches!(opened, Opened::PoolFull(exceeded, holders) if exceeded.used == 2 && holders.len() == 2));
+    assert!(matches!(opened, Opened::Full(full) if full.exceeded.used == 2 && full.slots.len() == 2));
     let none = || json!({"Code": "None"});
     let full = json!({"Code": "ConditionalCheckFailed", "Item": {"calls": {"N": "9"}}});
     let kind = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException";

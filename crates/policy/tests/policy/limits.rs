@@ -61,6 +61,11 @@ fn limits_with_mistakes_are_refused_with_their_line() {
         ("calls = 1\nwindow = \"1h\"\ntargets = [\"pro\"]", 5, "there is no target `pro`; did you mean `prod`?"),
         ("calls = 1\nwindow = \"1h\"\nagents = [\"a b\"]", 5, "`a b` is not an agent's name"),
         ("calls = 1\nwindow = \"1h\"\nevery = 1", 5, "unknown field `every`"),
+        (
+            "pending = 1\n[[limits.rate]]\nname = \"pending_per_agent\"\nper = \"agent\"\npending = 1",
+            5,
+            "is the name of the limit that every agent has",
+        ),
         ("pending = 1\n[[limits.rate]]\nname = \"x\"\nper = \"rule\"\npending = 1", 5, "the limit `x` stands twice"),
     ] {
         let error = with(&format!("[[limits.rate]]\nname = \"x\"\nper = \"agent\"\n{limit}\n")).expect_err(limit);
