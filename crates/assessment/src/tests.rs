@@ -3,41 +3,7 @@ use countersign_domain::{AccountId, AgentId, Caller, Decision, OutgoingRequest, 
 
 use super::*;
 
-const SETTINGS: &str = r#"
-[[agent_issuers]]
-issuer = "https://issuer.example.com"
-audience = "countersign"
-agent_claim = "sub"
-
-[[person_issuers]]
-issuer = "https://people.example.com"
-client_id = "countersign-approvals"
-
-[[targets]]
-name = "dev"
-account = "111122223333"
-regions = ["eu-central-1"]
-auto_role = "arn:aws:iam::111122223333:role/countersign-auto"
-approved_role = "arn:aws:iam::111122223333:role/countersign-approved"
-
-[[agents]]
-agent = "deployer"
-owners = ["carol"]
-groups = ["deployers"]
-
-[[persons]]
-id = "ann"
-emails = ["ann@example.com"]
-groups = ["dba"]
-
-[[persons]]
-id = "carol"
-emails = ["carol@example.com"]
-groups = ["leads"]
-
-[channels]
-email_from = "countersign@example.com"
-"#;
+const SETTINGS: &str = include_str!("../../policy/tests/policy/countersign.toml");
 
 fn bundle(rules: &str) -> Bundle {
     let files =

@@ -21,30 +21,7 @@ use countersign_domain::{
 };
 use countersign_policy::{Bundle, COMPILED_FILE, Facts, compile};
 
-const SETTINGS: &str = r#"
-[[agent_issuers]]
-issuer = "https://issuer.example.com"
-audience = "countersign"
-agent_claim = "sub"
-[[person_issuers]]
-issuer = "https://people.example.com"
-client_id = "countersign-approvals"
-[[targets]]
-name = "dev"
-account = "111122223333"
-regions = ["eu-central-1"]
-auto_role = "arn:aws:iam::111122223333:role/countersign-auto"
-approved_role = "arn:aws:iam::111122223333:role/countersign-approved"
-[[agents]]
-agent = "deployer"
-owners = ["carol"]
-groups = ["group1"]
-[[persons]]
-id = "carol"
-emails = ["carol@example.com"]
-[channels]
-email_from = "countersign@example.com"
-"#;
+const SETTINGS: &str = include_str!("../tests/policy/countersign.toml");
 
 const ARN: &str = "arn:aws:dynamodb:eu-central-1:111122223333:table/app-3-orders";
 
@@ -80,7 +57,7 @@ fn rules(count: usize) -> String {
                  permit(principal in Group::\"group{number}\", action in Action::\"level:Write\", resource);"
             ),
             10..15 => format!(
-                "@id(\"put{number}\") permit(principal in Group::\"group1\", action == Action::\"dynamodb:PutItem\", resource)
+                "@id(\"put{number}\") permit(principal in Group::\"deployers\", action == Action::\"dynamodb:PutItem\", resource)
                  when {{ resource.name like \"app-{}-*\" && context.params has TableName }};",
                 number - 10
             ),
@@ -216,7 +193,7 @@ fn unindexed(rules: &str, times: usize) -> Result<Duration, Box<dyn std::error::
     let action = uid("Action::\"dynamodb:PutItem\"")?;
     let resource = uid(&format!("Resource::\"{ARN}\""))?;
     let parents = HashSet::from([uid("Action::\"dynamodb:*\"")?, uid("Action::\"level:Write\"")?]);
-    let groups = HashSet::from([uid("Group::\"group1\"")?]);
+    let groups = HashSet::from([uid("Group::\"deployers\"")?]);
     let within = HashSet::from([uid("Account::\"111122223333\"")?, uid("Target::\"dev\"")?]);
     let decide = || -> Result<bool, Box<dyn std::error::Error>> {
         let session =

@@ -10,53 +10,7 @@ use countersign_domain::{
 use countersign_policy::{Bundle, BundleError, Facts, Verdict};
 
 /// Settings with two targets, an agent with an owner, and people to approve.
-pub(crate) const SETTINGS: &str = r#"
-[[agent_issuers]]
-issuer = "https://issuer.example.com"
-audience = "countersign"
-agent_claim = "sub"
-
-[[person_issuers]]
-issuer = "https://people.example.com"
-client_id = "countersign-approvals"
-
-[[targets]]
-name = "dev"
-account = "111122223333"
-regions = ["eu-central-1"]
-auto_role = "arn:aws:iam::111122223333:role/countersign-auto"
-approved_role = "arn:aws:iam::111122223333:role/countersign-approved"
-
-[[targets]]
-name = "prod"
-account = "999988887777"
-regions = ["eu-central-1"]
-auto_role = "arn:aws:iam::999988887777:role/countersign-auto"
-approved_role = "arn:aws:iam::999988887777:role/countersign-approved"
-
-[[agents]]
-agent = "deployer"
-owners = ["carol"]
-groups = ["deployers"]
-
-[[persons]]
-id = "ann"
-emails = ["ann@example.com"]
-groups = ["dba", "security"]
-
-[[persons]]
-id = "ben"
-emails = ["ben@example.com"]
-groups = ["dba"]
-
-[[persons]]
-id = "carol"
-emails = ["carol@example.com"]
-groups = ["leads"]
-
-[channels]
-email_from = "countersign@example.com"
-"#;
+pub(crate) const SETTINGS: &str = include_str!("countersign.toml");
 
 pub(crate) const TABLE: &str = "arn:aws:dynamodb:eu-central-1:111122223333:table/orders";
 

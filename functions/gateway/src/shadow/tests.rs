@@ -3,26 +3,7 @@ use countersign_understanding as understanding;
 
 use super::*;
 
-const SETTINGS: &str = r#"
-[[agent_issuers]]
-issuer = "https://issuer.example.com"
-audience = "countersign"
-agent_claim = "sub"
-
-[[person_issuers]]
-issuer = "https://people.example.com"
-client_id = "countersign-approvals"
-
-[[targets]]
-name = "main"
-account = "111122223333"
-regions = ["eu-central-1"]
-auto_role = "arn:aws:iam::111122223333:role/auto"
-approved_role = "arn:aws:iam::111122223333:role/approved"
-
-[channels]
-email_from = "countersign@example.com"
-"#;
+const SETTINGS: &str = include_str!("../../../../crates/policy/tests/policy/countersign.toml");
 
 /// A bundle that permits everything, with the files of a shadow bundle beside it.
 fn folder(shadow: &[(&str, &str)]) -> tempfile::TempDir {
