@@ -5,6 +5,8 @@ use std::{io, path::PathBuf};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::suite::UNDERSTANDING;
+
 /// The workspace's own commands.
 #[derive(Debug, Parser)]
 #[command(
@@ -41,7 +43,7 @@ pub(crate) enum Task {
     Fuzz(FuzzOptions),
     /// Check the templates with cfn-lint and SAM, of pinned versions
     LintInfra,
-    /// Measure cold starts and latency, each beside its baseline
+    /// Measure understanding, cold starts and latency, each beside its baseline
     Bench(BenchOptions),
     /// Build the functions as they are deployed and check that they run on provided.al2023
     Package(PackageOptions),
@@ -179,9 +181,11 @@ pub(crate) struct OracleOptions {
 /// Options of `bench`.
 #[derive(Debug, Args)]
 pub(crate) struct BenchOptions {
-    /// Only the cold start of these functions
-    #[arg(value_name = "FUNCTION", value_parser = clap::builder::PossibleValuesParser::new(crate::binaries::FUNCTIONS))]
-    pub(crate) functions: Vec<String>,
+    /// Only these: what understanding a call costs, or the cold start of a function
+    #[arg(value_name = "WHAT", value_parser = clap::builder::PossibleValuesParser::new(
+        [UNDERSTANDING].into_iter().chain(crate::binaries::FUNCTIONS)
+    ))]
+    pub(crate) what: Vec<String>,
 }
 
 /// Options of `fuzz`.

@@ -42,6 +42,16 @@ pub(crate) fn run(step: &str, command: &mut Command) -> Outcome {
     Ok(())
 }
 
+/// Runs `command`, whose standard output is what is asked for and stays ours.
+///
+/// # Errors
+/// When it cannot be started or fails.
+pub(crate) fn show(step: &str, command: &mut Command) -> Outcome {
+    say(step, "…");
+    let status = command.stdin(Stdio::null()).status().map_err(|source| not_started(command, source))?;
+    if status.success() { Ok(()) } else { Err(TaskError::Failed { step: step.to_owned(), code: status.code() }) }
+}
+
 /// Becomes `command`: signals reach it as they would reach us, and its exit code is ours.
 ///
 /// # Errors

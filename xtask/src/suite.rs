@@ -7,7 +7,7 @@ use crate::{
     cli::{Architecture, BenchOptions, DemoOptions, TestOptions},
     error::{Outcome, TaskError},
     package,
-    steps::{become_program, cargo, duration, program, run},
+    steps::{become_program, cargo, duration, program, run, show},
     tools::{self, Tool},
 };
 
@@ -27,11 +27,22 @@ pub(crate) fn demo(options: &DemoOptions) -> Outcome {
     become_program(&mut demo)
 }
 
-/// Builds the functions as they are deployed, and the least that a function can be, and measures them.
+/// Measures what understanding a call costs; then builds the functions as they are deployed, and the least that a
+/// function can be, and measures them.
 ///
 /// # Errors
 /// When a tool is missing, something does not compile, or a measurement fails.
 pub(crate) fn bench(options: &BenchOptions) -> Outcome {
+    let (parts, functions): (Vec<&String>, Vec<&String>) = options.what.iter().partition(|what| *what == UNDERSTANDING);
+    if !parts.is_empty() || functions.is_empty() {
+        tools::need(&[Tool::CCompiler])?;
+        let mut bench = cargo();
+        bench.args(["bench", "--locked", "--package", "countersign-understanding", "--bench", "call"]);
+        show("measure understanding", &mut bench)?;
+    }
+    if !parts.is_empty() && functions.is_empty() {
+        return Ok(());
+    }
     tools::need(&[Tool::CCompiler, Tool::Python])?;
     let this = this_program()?;
     // With the same flags of the compiler as the functions, or it would be no baseline.
@@ -39,7 +50,7 @@ pub(crate) fn bench(options: &BenchOptions) -> Outcome {
     let mut bench = cargo();
     bench.env(XTASK, this);
     bench.args(["run", "--locked", "--quiet", "--package", "countersign-benches", "--bin", "bench", "--"]);
-    become_program(bench.args(&options.functions))
+    become_program(bench.args(functions))
 }
 
 /// Runs every test, with the functions built first: the end-to-end tests start them.
@@ -64,6 +75,9 @@ pub(crate) fn test(options: &TestOptions) -> Outcome {
     eprintln!("all tests passed in {}", duration(started.elapsed()));
     Ok(())
 }
+
+/// What `bench` measures besides functions.
+pub(crate) const UNDERSTANDING: &str = "understanding";
 
 /// Set for what `test` and `demo` start: this program, to start a stack with.
 const XTASK: &str = "COUNTERSIGN_XTASK";

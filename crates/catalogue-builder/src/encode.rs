@@ -281,7 +281,7 @@ impl FrameWriter {
             self.text(member.query_name);
         }
         if let Some(place) = member.namespace {
-            self.number(place);
+            self.number(usize::from(place));
         }
     }
 

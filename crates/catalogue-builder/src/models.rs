@@ -245,10 +245,10 @@ impl<'a> ServiceReader<'a> {
         let shape = &model["shapes"][name];
         Ok(match shape["type"].as_str().unwrap_or_default() {
             "structure" => Shape::Structure(self.structure(name, shape)?),
-            "list" => Shape::List(self.member(name, ITEM, &shape["member"], false)?),
+            "list" => Shape::List(Box::new(self.member(name, ITEM, &shape["member"], false)?)),
             "map" => Shape::Map {
-                key: self.member(name, KEY, &shape["key"], false)?,
-                value: self.member(name, VALUE, &shape["value"], false)?,
+                key: Box::new(self.member(name, KEY, &shape["key"], false)?),
+                value: Box::new(self.member(name, VALUE, &shape["value"], false)?),
             },
             other => return Err(self.unknown(&format!("type `{other}` of `{name}`"))),
         })
@@ -318,7 +318,11 @@ impl<'a> ServiceReader<'a> {
             },
             traits: MemberTraits(traits.iter().filter(|(set, _)| *set).fold(0, |bits, (_, bit)| bits | bit)),
             query_name: flat_name.unwrap_or_else(|| leak(reference["queryName"].as_str().unwrap_or_default())),
-            namespace: self.namespace(&said("xmlNamespace")),
+            namespace: match self.namespace(&said("xmlNamespace")).map(u16::try_from) {
+                None => None,
+                Some(Ok(place)) => Some(place),
+                Some(Err(_)) => return Err(self.unknown("more XML namespaces than can be told apart")),
+            },
         })
     }
 

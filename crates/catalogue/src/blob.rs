@@ -255,8 +255,8 @@ impl FrameReader {
     fn shape(&mut self) -> Result<Shape, BlobError> {
         Ok(match self.reader.byte()? {
             0 => Shape::Structure(self.structure()?),
-            1 => Shape::List(self.member()?),
-            2 => Shape::Map { key: self.member()?, value: self.member()? },
+            1 => Shape::List(Box::new(self.member()?)),
+            2 => Shape::Map { key: Box::new(self.member()?), value: Box::new(self.member()?) },
             _ => return Err(BlobError("no such kind of shape")),
         })
     }
@@ -285,7 +285,7 @@ impl FrameReader {
             time: if has(4) { time_format(self.reader.byte()?)? } else { TimeFormat::Default },
             traits: MemberTraits(if has(8) { self.reader.small()? } else { 0 }),
             query_name: if has(16) { self.text()? } else { "" },
-            namespace: if has(32) { Some(self.reader.number()?) } else { None },
+            namespace: if has(32) { Some(self.reader.small()?) } else { None },
         })
     }
 
@@ -313,7 +313,7 @@ fn check(service: ServiceModel) -> Result<ServiceModel, BlobError> {
     let shape_exists = |id: usize| id < service.shapes.len();
     let is_structure = |id: usize| matches!(service.shapes.get(id), Some(Shape::Structure(_)));
     let member_is_sound = |member: &Member| {
-        shape_exists(member.shape) && member.namespace.is_none_or(|place| place < service.namespaces.len())
+        shape_exists(member.shape) && member.namespace.is_none_or(|place| usize::from(place) < service.namespaces.len())
     };
     let shapes_are_sound = service.shapes.iter().all(|shape| match shape {
         Shape::Structure(structure) => {

@@ -18,11 +18,22 @@ const MOST_STEPS: usize = 10_000;
 const MOST_SEGMENTS: usize = 24;
 
 impl Catalogue {
-    /// The paths that may have been sent, percent-encoded, the most likely first, at most 64.
+    /// The paths that may have been sent, percent-encoded, the most likely first, at most 64. All but the first are
+    /// made when they are asked for: of most requests the first is the one.
     ///
     /// What cannot be recovered: a label with `?`, behind which the proxy cuts, and empty
     /// segments beyond one in the key of an S3 object.
-    pub fn candidate_paths(
+    pub fn candidate_paths<'a>(
+        &'a self,
+        signing_name: &'a str,
+        method: &'a str,
+        decoded_path: &'a str,
+    ) -> impl Iterator<Item = String> + use<'a> {
+        let others = move || self.other_paths(signing_name, method, decoded_path);
+        std::iter::once_with(move || plain(decoded_path)).chain(std::iter::once_with(others).flatten())
+    }
+
+    fn other_paths(
         &self,
         signing_name: &str,
         method: &str,
@@ -49,7 +60,8 @@ impl Catalogue {
                 align(&template.segments, &segments, String::new(), &mut found);
             }
         }
-        found.paths.into_iter()
+        // The first was tried already.
+        found.paths.into_iter().skip(1)
     }
 }
 

@@ -1,6 +1,5 @@
 //! The catalogue as a whole: which services there are, each decoded on first use.
 
-use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use crate::Refusal;
@@ -23,7 +22,8 @@ pub struct Catalogue {
     frames: &'static [u8],
     /// One for each service of the directory; filled on first use.
     services: Vec<OnceLock<Result<Service, BlobError>>>,
-    by_signing_name: HashMap<&'static str, Vec<usize>>,
+    /// Places of services by the names that clients sign with, in the order of the names.
+    by_signing_name: Vec<(&'static str, usize)>,
 }
 
 impl Catalogue {
@@ -49,16 +49,17 @@ impl Catalogue {
     }
 
     fn new(directory: Directory, frames: &'static [u8]) -> Catalogue {
-        let mut by_signing_name: HashMap<&'static str, Vec<usize>> = HashMap::new();
+        let mut by_signing_name = Vec::with_capacity(directory.services.len() * 2);
         for (place, entry) in directory.services.iter().enumerate() {
-            for name in [entry.signing_name].iter().chain(&entry.other_signing_names) {
-                by_signing_name.entry(name).or_default().push(place);
-            }
+            let names = [entry.signing_name].into_iter().chain(entry.other_signing_names.iter().copied());
+            by_signing_name.extend(names.map(|name| (name, place)));
         }
         for (name, id) in FORMER_SIGNING_NAMES {
             let place = directory.services.binary_search_by(|entry| entry.id.cmp(id));
-            by_signing_name.entry(name).or_default().extend(place.ok());
+            by_signing_name.extend(place.ok().map(|place| (name, place)));
         }
+        // Stable: services of one name stay in the order of their ids, former users of the name last.
+        by_signing_name.sort_by_key(|(name, _)| *name);
         let services = directory.services.iter().map(|_| OnceLock::new()).collect();
         Catalogue { directory, frames, services, by_signing_name }
     }
@@ -100,11 +101,17 @@ impl Catalogue {
     /// # Errors
     /// [`Refusal::UnknownService`] when there is none, [`Refusal::DamagedCatalogue`].
     pub(crate) fn services_signing_as(&self, signing_name: &str) -> Result<Vec<&Service>, Refusal> {
-        let places = self.by_signing_name.get(signing_name).ok_or_else(|| Refusal::UnknownService {
-            signing_name: signing_name.chars().take(64).collect(),
-            version: self.version().to_owned(),
-        })?;
-        places.iter().map(|place| self.service_at(*place)).collect()
+        let from = self.by_signing_name.partition_point(|(name, _)| *name < signing_name);
+        let after = self.by_signing_name.get(from..).unwrap_or_default();
+        let named = after.iter().take_while(|(name, _)| *name == signing_name);
+        let services = named.map(|(_, place)| self.service_at(*place)).collect::<Result<Vec<_>, _>>()?;
+        if services.is_empty() {
+            return Err(Refusal::UnknownService {
+                signing_name: signing_name.chars().take(64).collect(),
+                version: self.version().to_owned(),
+            });
+        }
+        Ok(services)
     }
 
     fn service_at(&self, place: usize) -> Result<&Service, Refusal> {

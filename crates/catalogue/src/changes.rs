@@ -94,7 +94,7 @@ fn describe(model: &ServiceModel, id: ShapeId, met: &mut Vec<ShapeId>, text: &mu
 }
 
 fn describe_member(model: &ServiceModel, member: &Member, met: &mut Vec<ShapeId>, text: &mut String) {
-    let namespace = member.namespace.and_then(|place| model.namespaces.get(place));
+    let namespace = member.namespace.and_then(|place| model.namespaces.get(usize::from(place)));
     let plain = Member { shape: 0, namespace: None, ..member.clone() };
     text.push_str(&format!("{plain:?}{namespace:?}"));
     describe(model, member.shape, met, text);

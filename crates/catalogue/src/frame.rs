@@ -10,7 +10,10 @@ pub(crate) fn decompress(frame: &[u8], decoded_length: usize) -> Result<Vec<u8>,
     if decoded_length > MOST {
         return Err(BlobError("a frame is too large"));
     }
-    let decoded = miniz_oxide::inflate::decompress_to_vec_with_limit(frame, decoded_length)
-        .map_err(|_| BlobError("a frame cannot be decompressed"))?;
-    if decoded.len() == decoded_length { Ok(decoded) } else { Err(BlobError("a frame has the wrong length")) }
+    // Written into memory of the right size: growing would touch, and copy, twice as much.
+    let mut decoded = vec![0; decoded_length];
+    let length =
+        miniz_oxide::inflate::decompress_slice_iter_to_slice(&mut decoded, std::iter::once(frame), false, false)
+            .map_err(|_| BlobError("a frame cannot be decompressed"))?;
+    if length == decoded_length { Ok(decoded) } else { Err(BlobError("a frame has the wrong length")) }
 }

@@ -326,18 +326,25 @@ impl<'a> JsonReader<'a> {
         self.at += 1;
         let mut out = String::new();
         loop {
-            let start = self.at;
-            while self.peek().is_some_and(|byte| byte != b'"' && byte != b'\\' && byte >= 0x20) {
-                self.at += 1;
-            }
-            out.push_str(self.text.get(start..self.at).unwrap_or_default());
+            let rest = self.text.get(self.at..).unwrap_or_default();
+            let is_end = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+            let length = rest.as_bytes().iter().position(is_end).unwrap_or(rest.len());
+            let plain = rest.get(..length).unwrap_or_default();
+            self.at += length;
             match self.peek() {
+                // Most strings are one piece.
+                Some(b'"') if out.is_empty() => {
+                    self.at += 1;
+                    return Ok(plain.to_owned());
+                }
                 Some(b'"') => {
                     self.at += 1;
+                    out.push_str(plain);
                     return Ok(out);
                 }
                 Some(b'\\') => {
                     self.at += 1;
+                    out.push_str(plain);
                     out.push(self.escape()?);
                 }
                 Some(_) => return Err(self.malformed("a control character in a string")),

@@ -130,22 +130,30 @@ fn document(value: &Value, depth: usize, out: &mut String) -> Read<()> {
 
 /// A JSON string; everything but ASCII is escaped, as botocore does.
 pub(crate) fn string(text: &str, out: &mut String) {
+    let is_plain = |character: char| matches!(character, ' '..='~') && !matches!(character, '"' | '\\');
     out.push('"');
-    for character in text.chars() {
-        match character {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            ' '..='~' => out.push(character),
+    let mut rest = text;
+    // What needs no escape is copied as a whole: most text has nothing else.
+    while let Some((plain, special)) =
+        rest.find(|character| !is_plain(character)).and_then(|at| rest.split_at_checked(at))
+    {
+        out.push_str(plain);
+        let mut characters = special.chars();
+        match characters.next() {
+            Some('"') => out.push_str("\\\""),
+            Some('\\') => out.push_str("\\\\"),
+            Some('\n') => out.push_str("\\n"),
+            Some('\r') => out.push_str("\\r"),
+            Some('\t') => out.push_str("\\t"),
             other => {
                 let mut units = [0_u16; 2];
-                for unit in other.encode_utf16(&mut units) {
+                for unit in other.into_iter().flat_map(|other| other.encode_utf16(&mut units).to_vec()) {
                     out.push_str(&format!("\\u{unit:04x}"));
                 }
             }
         }
+        rest = characters.as_str();
     }
+    out.push_str(rest);
     out.push('"');
 }

@@ -166,19 +166,19 @@ pub struct ModelledError {
     pub shape: ShapeId,
 }
 
-/// A shape.
+/// A shape. Small, since most are structures and a service can have thousands: the rarer parts stand elsewhere.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Shape {
     /// A structure.
     Structure(Structure),
     /// A list of items.
-    List(Member),
+    List(Box<Member>),
     /// A map of keys and values.
     Map {
         /// The key: always a string.
-        key: Member,
+        key: Box<Member>,
         /// The value.
-        value: Member,
+        value: Box<Member>,
     },
     /// A string.
     Text,
@@ -275,7 +275,7 @@ pub struct Member {
     /// EC2's own name in requests; empty when there is none.
     pub query_name: Text,
     /// The XML namespace: a place in [`ServiceModel::namespaces`].
-    pub namespace: Option<usize>,
+    pub namespace: Option<u16>,
 }
 
 impl Member {

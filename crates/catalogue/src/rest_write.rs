@@ -229,7 +229,13 @@ fn write_payload(
         (Shape::Structure(structure), Some(value)) if xml => {
             let values = XmlValues { service };
             let depth = deeper(deeper(0)?)?;
-            let root = values.write_structure(structure, value, payload.wire_name(), payload.namespace, depth)?;
+            let root = values.write_structure(
+                structure,
+                value,
+                payload.wire_name(),
+                payload.namespace.map(usize::from),
+                depth,
+            )?;
             written.body = xml_body(&root);
             written.structured = true;
         }

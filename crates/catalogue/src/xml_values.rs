@@ -229,10 +229,10 @@ impl XmlValues<'_> {
     }
 
     fn write_value(&self, member: &Member, value: &Value, name: &str, depth: usize) -> Read<Element> {
-        let mut element = self.named(name, member.namespace);
+        let mut element = self.named(name, member.namespace.map(usize::from));
         match (self.service.shape(member.shape)?, value) {
             (Shape::Structure(structure), _) => {
-                return self.write_structure(structure, value, name, member.namespace, deeper(depth)?);
+                return self.write_structure(structure, value, name, member.namespace.map(usize::from), deeper(depth)?);
             }
             (Shape::List(item), Value::List(items)) => {
                 let depth = deeper(depth)?;

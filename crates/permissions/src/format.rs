@@ -260,6 +260,9 @@ pub fn encode_blob(version: &str, frames: &[NamedFrame]) -> Vec<u8> {
     out
 }
 
+/// The most that one frame takes inflated: far above the largest, far below what would hurt.
+const LARGEST_FRAME: usize = 4 << 20;
+
 /// Where a frame stands in a blob.
 #[derive(Clone, Copy, Debug)]
 pub struct Frame<'a> {
@@ -274,8 +277,14 @@ pub struct Frame<'a> {
 impl Frame<'_> {
     /// The frame's bytes, inflated; `None` if they are damaged.
     pub fn inflate(&self) -> Option<Vec<u8>> {
-        let raw = miniz_oxide::inflate::decompress_to_vec_with_limit(self.packed, self.raw_length).ok()?;
-        (raw.len() == self.raw_length).then_some(raw)
+        if self.raw_length > LARGEST_FRAME {
+            return None;
+        }
+        // Written into memory of the right size: growing would touch, and copy, twice as much.
+        let mut raw = vec![0; self.raw_length];
+        let packed = std::iter::once(self.packed);
+        let length = miniz_oxide::inflate::decompress_slice_iter_to_slice(&mut raw, packed, false, false).ok()?;
+        (length == self.raw_length).then_some(raw)
     }
 }
 

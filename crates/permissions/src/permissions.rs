@@ -1,6 +1,5 @@
 //! The public face: the permission data and what can be asked of it.
 
-use std::collections::BTreeMap;
 use std::sync::{LazyLock, OnceLock};
 
 use countersign_domain::{AccessLevel, AccountId, Classes, Permission, Value};
@@ -65,8 +64,30 @@ impl<T> Lazy<T> {
 #[derive(Debug, Default)]
 pub struct Permissions {
     version: &'static str,
-    services: BTreeMap<&'static str, Lazy<OperationRow>>,
-    prefixes: BTreeMap<&'static str, Lazy<ActionRow>>,
+    services: ByName<OperationRow>,
+    prefixes: ByName<ActionRow>,
+}
+
+/// Frames in the order of their names.
+#[derive(Debug)]
+struct ByName<T>(Vec<Lazy<T>>);
+
+impl<T> ByName<T> {
+    /// Those of one kind among frames in the order of their names.
+    fn of(frames: &[Frame<'static>], kind: FrameKind) -> Self {
+        let frames = frames.iter().filter(|frame| frame.kind == kind);
+        Self(frames.map(|frame| Lazy { frame: *frame, rows: OnceLock::new() }).collect())
+    }
+
+    fn get(&self, name: &str) -> Option<&Lazy<T>> {
+        self.0.get(self.0.binary_search_by(|one| one.frame.name.cmp(name)).ok()?)
+    }
+}
+
+impl<T> Default for ByName<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
 }
 
 impl Permissions {
@@ -80,18 +101,9 @@ impl Permissions {
     /// Reads a blob; `None` if its header is damaged. A damaged frame shows when it is used.
     pub fn read(blob: &'static [u8]) -> Option<Self> {
         let (version, frames) = decode_blob(blob)?;
-        let mut read = Self { version, ..Self::default() };
-        for frame in frames {
-            match frame.kind {
-                FrameKind::Operations => {
-                    read.services.insert(frame.name, Lazy { frame, rows: OnceLock::new() });
-                }
-                FrameKind::Actions => {
-                    read.prefixes.insert(frame.name, Lazy { frame, rows: OnceLock::new() });
-                }
-            }
-        }
-        Some(read)
+        let (services, prefixes) =
+            (ByName::of(&frames, FrameKind::Operations), ByName::of(&frames, FrameKind::Actions));
+        Some(Self { version, services, prefixes })
     }
 
     /// The versions of the sources, as in `botocore 1.44.5, service reference 2026-08-22`.
@@ -142,7 +154,7 @@ impl Permissions {
         let (prefix, _) = name.split_once(':')?;
         let rows = match self.prefixes.get(prefix) {
             Some(rows) => rows,
-            None => self.prefixes.get(prefix.to_ascii_lowercase().as_str())?,
+            None => self.prefixes.get(&prefix.to_ascii_lowercase())?,
         };
         let rows = rows.rows(decode_actions)?;
         let row = match rows.binary_search_by(|row| row.name.as_str().cmp(name)) {
@@ -154,20 +166,21 @@ impl Permissions {
 
     /// Every IAM action, by prefix and name.
     pub fn actions(&self) -> impl Iterator<Item = ActionInfo<'_>> {
-        self.prefixes.values().filter_map(|rows| rows.rows(decode_actions)).flatten().map(info)
+        self.prefixes.0.iter().filter_map(|rows| rows.rows(decode_actions)).flatten().map(info)
     }
 
     /// Every service and operation, sorted.
     pub fn operations(&self) -> impl Iterator<Item = (&str, &OperationRow)> {
         self.services
+            .0
             .iter()
-            .filter_map(|(service, rows)| Some((*service, rows.rows(decode_operations)?)))
+            .filter_map(|rows| Some((rows.frame.name, rows.rows(decode_operations)?)))
             .flat_map(|(service, rows)| rows.iter().map(move |row| (service, row)))
     }
 
     /// The IAM action that `name` was probably meant to be, if any is near.
     pub fn suggest(&self, name: &str) -> Option<&str> {
-        suggest::nearest(name, self.prefixes.keys().copied(), |prefix| {
+        suggest::nearest(name, self.prefixes.0.iter().map(|rows| rows.frame.name), |prefix| {
             let rows = self.prefixes.get(prefix).and_then(|rows| rows.rows(decode_actions));
             rows.unwrap_or_default().iter().map(|row| row.name.as_str())
         })

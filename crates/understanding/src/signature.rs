@@ -48,10 +48,8 @@ pub fn verify<'a>(
     now: Timestamp,
 ) -> Result<(Verified, String), NotVerified> {
     let options = Options { unsigned_bodies: UnsignedBodies::AsSdksDo, ..Options::default() };
-    let recovered = |path: &str| {
-        let service = presented.unverified_scope().service;
-        Catalogue::embedded().candidate_paths(&service, request.method, path)
-    };
+    let service = presented.unverified_scope().service;
+    let recovered = |path| Catalogue::embedded().candidate_paths(&service, request.method, path);
     let candidates: Box<dyn Iterator<Item = Cow<'_, str>>> = match path {
         DoorPath::AsSent(path) | DoorPath::DecodedBehind(path, "") => Box::new(std::iter::once(Cow::Borrowed(path))),
         DoorPath::Decoded(path) => Box::new(recovered(path).map(Cow::Owned)),
@@ -63,7 +61,7 @@ pub fn verify<'a>(
         (
             SignatureError::SignatureMismatch | SignatureError::TooManyPaths,
             DoorPath::Decoded(path) | DoorPath::DecodedBehind(_, path),
-        ) if may_be_cut(path, &presented.unverified_scope().service) => NotVerified::PathLost,
+        ) if may_be_cut(path, &service) => NotVerified::PathLost,
         _ => NotVerified::Signature(error),
     })
 }
