@@ -112,14 +112,17 @@ impl Binder<'_> {
         if format.contains(['*', '?']) {
             return None;
         }
+        let format = &with_account(format);
         let variables = variables(format)?;
         let (last, before) = variables.split_last()?;
-        let last_match = self.matching(last, kind, is_only)?;
+        let last_match = self.matching(last, Some(kind), is_only)?;
         let mut whole = matches!(last_match, Match::WholeArn(_));
+        let (Match::Plain(path) | Match::WholeArn(path)) = last_match;
         let mut paths = Vec::new();
         for variable in before {
-            match self.matching(variable, kind, false) {
-                Some(Match::Plain(path)) if !whole => paths.push(path),
+            // The type's own name or id is what its last variable stands for, and no other.
+            match self.matching(variable, None, false) {
+                Some(Match::Plain(before)) if !whole && before != path => paths.push(before),
                 _ if whole => paths.push("-".to_owned()),
                 _ => {
                     // The last member may still hold a whole ARN.
@@ -128,9 +131,6 @@ impl Binder<'_> {
                 }
             }
         }
-        let path = match last_match {
-            Match::Plain(path) | Match::WholeArn(path) => path,
-        };
         if whole {
             paths.iter_mut().for_each(|path| "-".clone_into(path));
         }
@@ -170,10 +170,11 @@ impl Binder<'_> {
         None
     }
 
-    fn matching(&self, variable: &str, kind: &str, is_only: bool) -> Option<Match> {
+    /// The member that `variable` stands for; `kind` is the resource type, where the variable may be its own name or id.
+    fn matching(&self, variable: &str, kind: Option<&str>, is_only: bool) -> Option<Match> {
         let wanted = plain(variable);
         let (base, suffix) = split_suffix(&wanted);
-        let kind = plain(kind);
+        let kind = plain(kind.unwrap_or(base));
         let is_about = [base, kind.as_str(), &wanted].iter().any(|noun| is_about(self.name, noun));
         let top = || {
             self.inputs.iter().filter(|member| {
@@ -252,6 +253,15 @@ fn is_about(operation: &str, noun: &str) -> bool {
     !noun.is_empty() && (object == noun || object.strip_suffix('s') == Some(noun))
 }
 
+/// The format, with the account where the reference names it otherwise (Chime).
+fn with_account(format: &str) -> String {
+    let mut parts: Vec<&str> = format.splitn(6, ':').collect();
+    if let Some(account) = parts.get_mut(4).filter(|account| **account == "${AccountId}") {
+        *account = "${Account}";
+    }
+    parts.join(":")
+}
+
 /// The variables of a format besides partition, region and account.
 fn variables(format: &str) -> Option<Vec<&str>> {
     let mut found = Vec::new();
@@ -285,6 +295,14 @@ mod tests {
         assert!(is_about("ListTables", "table"));
         assert!(!is_about("CreateTableBackup", "table"));
         assert!(!is_about("Describe", "table"));
+    }
+
+    #[test]
+    fn an_account_by_another_name_is_the_account() {
+        let chime = "arn:${Partition}:chime:${Region}:${AccountId}:meeting/${MeetingId}";
+        assert_eq!(with_account(chime), "arn:${Partition}:chime:${Region}:${Account}:meeting/${MeetingId}");
+        let member = "arn:${Partition}:organizations::${Account}:account/o-${OrganizationId}/${AccountId}";
+        assert_eq!(with_account(member), member);
     }
 
     #[test]

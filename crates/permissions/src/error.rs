@@ -30,6 +30,14 @@ pub enum PermissionsError {
         /// The method of the request.
         method: String,
     },
+    /// The call names more resources than any call that AWS takes.
+    #[error("the call needs {count} permissions, more than the limit of {limit}")]
+    TooMany {
+        /// How many it needs.
+        count: usize,
+        /// The limit.
+        limit: usize,
+    },
     /// The embedded data is damaged.
     #[error("the permission data of `{frame}` is damaged")]
     Damaged {

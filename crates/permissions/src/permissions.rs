@@ -12,6 +12,9 @@ use crate::template::Place;
 
 static BLOB: &[u8] = include_bytes!("../data/permissions.bin");
 
+/// AWS takes a thousand keys or ids in one request, each of which may need two actions; policy decides about each pair.
+const MOST: usize = 5_000;
+
 static EMBEDDED: LazyLock<Permissions> = LazyLock::new(|| Permissions::read(BLOB).unwrap_or_default());
 
 /// What is asked: an identified call.
@@ -130,7 +133,11 @@ impl Permissions {
         }
         let place =
             Place { partition: question.partition, region: question.region, account: question.account.as_str() };
-        Ok(evaluate::permissions(operation, question.parameters, &place, &|name| self.action(name)))
+        let found = evaluate::permissions(operation, question.parameters, &place, &|name| self.action(name));
+        match found.len() {
+            0..=MOST => Ok(found),
+            count => Err(PermissionsError::TooMany { count, limit: MOST }),
+        }
     }
 
     /// What is checked for an operation, whatever its parameters; `None` if it is not in the data.

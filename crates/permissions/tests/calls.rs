@@ -79,6 +79,20 @@ fn what_is_not_known_is_an_error() {
 }
 
 #[test]
+fn more_resources_than_aws_takes_are_refused() {
+    let delete = |keys: usize| {
+        let objects: Vec<_> = (0..keys).map(|key| format!("{{\"Key\":\"{key}\"}}")).collect();
+        ask(
+            "s3",
+            "DeleteObjects",
+            &format!("{{\"Bucket\":\"b-1\",\"Delete\":{{\"Objects\":[{}]}}}}", objects.join(",")),
+        )
+    };
+    assert_eq!(delete(5_000).unwrap().len(), 5_000);
+    assert_eq!(delete(5_001), Err(PermissionsError::TooMany { count: 5_001, limit: 5_000 }));
+}
+
+#[test]
 fn a_method_that_is_not_the_operations_is_refused() {
     let parameters = Value::Record(vec![("restApiId".into(), Value::Text("r".into()))]);
     let account = AccountId::new("111122223333").unwrap();

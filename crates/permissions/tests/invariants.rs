@@ -154,6 +154,50 @@ fn no_call_is_without_permissions() {
 }
 
 #[test]
+fn no_member_stands_for_two_parts_of_an_arn() {
+    for (service, row) in Permissions::embedded().operations() {
+        for expression in row.checks.iter().flat_map(|check| &check.resources) {
+            for template in expression.split("||").filter(|template| template.starts_with("arn:")) {
+                let mut met = HashSet::new();
+                let mut rest = template;
+                while let Some((_, after)) = rest.split_once('{') {
+                    let (variable, after) = split_variable(after).unwrap();
+                    let sources = variable.rsplit_once(':').map_or(variable, |(sources, _)| sources);
+                    assert!(sources == "-" || met.insert(sources), "{service}:{} {template}", row.name);
+                    rest = after;
+                }
+            }
+        }
+    }
+}
+
+/// A value that no row expects (AWS may take `NETWORK` for `network`) must not leave an operation with only what comes
+/// beside it, such as its tags.
+#[test]
+fn an_unknown_value_does_not_take_the_main_action_away() {
+    let mut tried = 0;
+    for (service, row) in Permissions::embedded().operations() {
+        let main = &row.checks[0].action;
+        let of_main = |check: &&countersign_permissions::format::Check| check.action == *main;
+        let compared: Vec<_> =
+            row.checks.iter().filter(of_main).map(|check| (check.when.as_str(), &check.each)).collect();
+        let is_compared = |(when, each): &(&str, &String)| when.contains(['=', '~']) && each.is_empty();
+        if !compared.iter().all(is_compared) {
+            continue;
+        }
+        let own: Vec<String> =
+            compared.iter().flat_map(|(when, _)| condition::paths(when)).map(str::to_owned).collect();
+        let beside = row.checks.iter().filter(|check| check.action != *main && check.each.is_empty());
+        let beside = beside.flat_map(|check| condition::paths(&check.when)).map(str::to_owned);
+        let all: Vec<String> = own.iter().cloned().chain(beside).collect();
+        let found = ask(service, row, &parameters(&all, "ZZ"));
+        assert!(found.iter().any(|pair| pair.action == *main), "{service}:{} {found:?}", row.name);
+        tried += 1;
+    }
+    assert!(tried >= 2, "{tried}");
+}
+
+#[test]
 fn operations_that_hand_out_credentials_are_marked() {
     for (service, operation) in [
         ("sts", "AssumeRole"),

@@ -63,6 +63,7 @@ impl Refusal {
     pub fn reason(&self) -> &'static str {
         match self {
             Refusal::Catalogue(refusal) => refusal.reason(),
+            Refusal::Permissions(PermissionsError::TooMany { .. }) => "TooManyPermissions",
             Refusal::Permissions(_) => "UnknownPermissions",
             Refusal::UnsignedOperation { .. } => "UnsignedOperation",
             Refusal::EventStreamAnswer { .. } => "EventStreamAnswer",
