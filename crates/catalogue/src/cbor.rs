@@ -3,14 +3,14 @@
 use bytes::Bytes;
 use countersign_domain::Value;
 
-use crate::fault::{Fault, FaultKind, Read, deeper};
+use crate::fault::{Fault, FaultKind, Read, ValueCount, deeper};
 use crate::model::{Member, ServiceModel, Shape, Structure, TimeFormat};
 use crate::moment::Moment;
 use crate::scalar;
 
 /// Reads a body whose outermost value is the structure `structure`.
 pub(crate) fn read_structure(service: &ServiceModel, structure: &Structure, body: &Bytes) -> Read<Value> {
-    let mut reader = CborReader { body, at: 0 };
+    let mut reader = CborReader { body, at: 0, values: ValueCount::default() };
     let value = reader.structure(service, structure, deeper(0)?)?;
     reader.end()?;
     Ok(value)
@@ -18,7 +18,7 @@ pub(crate) fn read_structure(service: &ServiceModel, structure: &Structure, body
 
 /// Reads any CBOR that has a counterpart in the value model.
 pub(crate) fn read_document(body: &Bytes) -> Read<Value> {
-    let mut reader = CborReader { body, at: 0 };
+    let mut reader = CborReader { body, at: 0, values: ValueCount::default() };
     let value = reader.document(0)?;
     reader.end()?;
     Ok(value)
@@ -27,6 +27,7 @@ pub(crate) fn read_document(body: &Bytes) -> Read<Value> {
 struct CborReader<'a> {
     body: &'a Bytes,
     at: usize,
+    values: ValueCount,
 }
 
 /// The first part of a data item.
@@ -123,6 +124,7 @@ impl CborReader<'_> {
     }
 
     fn value(&mut self, service: &ServiceModel, member: &Member, depth: usize) -> Read<Value> {
+        self.values.add()?;
         if self.peek()? == NULL {
             self.at += 1;
             return Ok(Value::Null);
@@ -237,6 +239,7 @@ impl CborReader<'_> {
     }
 
     fn document(&mut self, depth: usize) -> Read<Value> {
+        self.values.add()?;
         let first = self.peek()?;
         match (first >> 5, first) {
             (0 | 1, _) => self.whole().map(Value::Integer),

@@ -101,6 +101,23 @@ impl Fault {
     }
 }
 
+/// More values than any real request has: vectors of 4,096 numbers fill a request with some hundred thousand. In memory
+/// a value takes twenty times the two bytes that it can be written with.
+const MOST_VALUES: usize = 1_000_000;
+
+/// Counts the values of one body.
+#[derive(Debug, Default)]
+pub(crate) struct ValueCount(usize);
+
+impl ValueCount {
+    /// One more.
+    pub(crate) fn add(&mut self) -> Read<()> {
+        self.0 += 1;
+        let too_many = self.0 > MOST_VALUES;
+        if too_many { Err(Fault::new(FaultKind::TooLarge { what: "values", limit: MOST_VALUES })) } else { Ok(()) }
+    }
+}
+
 /// The depth one level further in.
 pub(crate) fn deeper(depth: usize) -> Read<usize> {
     if depth >= MAX_DEPTH { Err(Fault::new(FaultKind::TooDeep)) } else { Ok(depth + 1) }

@@ -9,8 +9,11 @@ use countersign_domain::Protocol;
 use crate::catalogue::Catalogue;
 use crate::model::{Location, Member, MemberTraits, Operation, Shape, Text};
 use crate::service::Service;
-use crate::template::{PathSegment, Template, segments};
+use crate::template::{PathSegment, Template, check_segments, segments};
 use crate::{Refusal, WireRequest, form, headers};
+
+/// More headers than fit into the 10,240 bytes that API Gateway takes of them.
+const MOST_HEADERS: usize = 2_000;
 
 /// An operation that the request may be, with what was read on the way.
 #[derive(Clone, Debug)]
@@ -44,6 +47,9 @@ struct Sought<'c, 'r> {
 /// Every operation that the request may be, in the order of the services' ids; at least one.
 pub(crate) fn identify<'c>(catalogue: &'c Catalogue, request: &WireRequest<'_>) -> Result<Vec<Candidate<'c>>, Refusal> {
     let services = catalogue.services_signing_as(request.signing_name)?;
+    if request.headers.len() > MOST_HEADERS {
+        return Err(Refusal::TooLarge { what: "headers", limit: MOST_HEADERS });
+    }
     check_query(request.query)?;
     let query = form::pairs(request.query, "the query").map_err(|fault| fault.refusal("", catalogue.version()))?;
     let sought = Sought { catalogue, request, services, query };
@@ -429,18 +435,4 @@ fn without_last_slash<'p, 'a>(template: &Template, parts: &'p [PathSegment<'a>])
         Some((last, rest)) if rest.len() == 1 && last.raw.is_empty() && template.segments.len() == 1 => rest,
         _ => parts,
     }
-}
-
-/// Empty and dot segments mean one thing as sent and another once normalised, as signers and
-/// servers do everywhere but in S3, where they are part of the key.
-fn check_segments(parts: &[PathSegment<'_>], is_s3: bool) -> Result<(), Refusal> {
-    let inner = if is_s3 { parts.get(..parts.len().min(1)) } else { parts.get(..parts.len().saturating_sub(1)) };
-    if inner.unwrap_or_default().iter().any(|part| part.raw.is_empty()) && parts.len() > 1 {
-        return Err(Refusal::BadTarget { problem: "an empty segment in the path" });
-    }
-    let dotted = if is_s3 { parts.get(..parts.len().min(1)).unwrap_or_default() } else { parts };
-    if dotted.iter().any(|part| part.decoded == "." || part.decoded == "..") {
-        return Err(Refusal::BadTarget { problem: "a dot segment in the path" });
-    }
-    Ok(())
 }

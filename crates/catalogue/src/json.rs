@@ -2,7 +2,7 @@
 
 use countersign_domain::Value;
 
-use crate::fault::{Fault, FaultKind, Read, deeper};
+use crate::fault::{Fault, FaultKind, Read, ValueCount, deeper};
 use crate::model::{Location, Member, MemberTraits, ServiceModel, Shape, Structure, TimeFormat};
 use crate::moment::Moment;
 use crate::scalar;
@@ -48,12 +48,13 @@ struct JsonReader<'a> {
     text: &'a str,
     at: usize,
     names: Names,
+    values: ValueCount,
 }
 
 impl<'a> JsonReader<'a> {
     fn new(body: &'a [u8], names: Names) -> Read<Self> {
         let text = std::str::from_utf8(body).map_err(|_| Fault::new(FaultKind::BadText("the body")))?;
-        Ok(Self { text, at: 0, names })
+        Ok(Self { text, at: 0, names, values: ValueCount::default() })
     }
 
     fn malformed(&self, problem: &'static str) -> Box<Fault> {
@@ -178,6 +179,7 @@ impl<'a> JsonReader<'a> {
     }
 
     fn value(&mut self, service: &ServiceModel, member: &Member, depth: usize) -> Read<Value> {
+        self.values.add()?;
         if self.take_null()? {
             return Ok(Value::Null);
         }
@@ -247,6 +249,7 @@ impl<'a> JsonReader<'a> {
     }
 
     fn document(&mut self, depth: usize) -> Read<Value> {
+        self.values.add()?;
         match self.next_token() {
             Some(b'{') => {
                 let depth = deeper(depth)?;

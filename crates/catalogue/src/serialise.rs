@@ -12,6 +12,7 @@ use crate::form::{FormDialect, Forms};
 use crate::model::{Operation, OperationTraits, ServiceModel, Structure};
 use crate::rest_write::Written;
 use crate::service::Service;
+use crate::template::{self, Template};
 use crate::{Refusal, cbor_write, json, json_write, percent, rest_write};
 
 impl Catalogue {
@@ -109,6 +110,10 @@ impl Catalogue {
             }
         }
         .map_err(refused)?;
+        if matches!(protocol, Protocol::RestJson | Protocol::RestXml) && !leads_here(service, operation, &written.path)
+        {
+            return Err(Refusal::BadTarget { problem: "written anew, the path would lead to another operation" });
+        }
         add_service_headers(model, operation, &mut written);
         add_checksum(operation, parameters, &mut written).map_err(refused)?;
         written.headers.sort();
@@ -124,6 +129,23 @@ impl Catalogue {
             body: written.body,
         })
     }
+}
+
+/// Whether a path with the parameters in it still leads where it was made for. A label that takes slashes may hold what
+/// is another operation's path, or segments that are taken away on the way.
+fn leads_here(service: &Service, operation: &Operation, path: &str) -> bool {
+    // A key of S3 may be anything, and what it is the key of comes before it.
+    if service.model().id == "s3" || !operation.uri.contains("+}") {
+        return true;
+    }
+    let Some(parts) = template::segments(path) else { return false };
+    if template::check_segments(&parts, false).is_err() {
+        return false;
+    }
+    let own = Template::parse(operation.uri);
+    let at_path = service.operations().filter(|(other, _)| other.method == operation.method);
+    let at_path = at_path.map(|(_, template)| template).filter(|template| template.matches(&parts).is_some());
+    at_path.min_by_key(|template| template.rank()).is_some_and(|best| best.rank() == own.rank())
 }
 
 fn header(name: &str, value: impl Into<String>) -> (String, String) {

@@ -1,7 +1,7 @@
 //! URI templates of the models, and matching a request's path with them.
 
 use crate::model::Text;
-use crate::percent;
+use crate::{Refusal, percent};
 
 /// A parsed `requestUri`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,6 +114,20 @@ pub(crate) struct PathSegment<'a> {
 pub(crate) fn segments(path: &str) -> Option<Vec<PathSegment<'_>>> {
     let inner = path.strip_prefix('/')?;
     inner.split('/').map(|raw| Some(PathSegment { raw, decoded: percent::decode(raw)? })).collect()
+}
+
+/// Empty and dot segments mean one thing as sent and another once normalised, as signers and
+/// servers do everywhere but in S3, where they are part of the key.
+pub(crate) fn check_segments(parts: &[PathSegment<'_>], is_s3: bool) -> Result<(), Refusal> {
+    let inner = if is_s3 { parts.get(..parts.len().min(1)) } else { parts.get(..parts.len().saturating_sub(1)) };
+    if inner.unwrap_or_default().iter().any(|part| part.raw.is_empty()) && parts.len() > 1 {
+        return Err(Refusal::BadTarget { problem: "an empty segment in the path" });
+    }
+    let dotted = if is_s3 { parts.get(..parts.len().min(1)).unwrap_or_default() } else { parts };
+    if dotted.iter().any(|part| part.decoded == "." || part.decoded == "..") {
+        return Err(Refusal::BadTarget { problem: "a dot segment in the path" });
+    }
+    Ok(())
 }
 
 #[cfg(test)]

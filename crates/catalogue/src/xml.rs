@@ -33,11 +33,18 @@ impl Element {
 /// XML nests deeper than the parameters it carries: lists and maps wrap their items.
 const LEVELS_PER_DEPTH: usize = 3;
 
+/// More elements than any real document has: CompleteMultipartUpload lists 10,000 parts, and an answer of 6 MB would have to
+/// spend less than 15 bytes on each.
+const MOST_ELEMENTS: usize = 400_000;
+
+/// More attributes than any element has.
+const MOST_ATTRIBUTES: usize = 32;
+
 /// Reads a document and gives its root.
 pub(crate) fn read(body: &[u8]) -> Read<Element> {
     let text = std::str::from_utf8(body).map_err(|_| Fault::new(FaultKind::BadText("the body")))?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut reader = XmlReader { text, at: 0 };
+    let mut reader = XmlReader { text, at: 0, elements: 0 };
     reader.skip_space();
     if reader.rest().starts_with("<?xml ") {
         reader.until("?>", "the declaration does not end")?;
@@ -51,6 +58,7 @@ pub(crate) fn read(body: &[u8]) -> Read<Element> {
 struct XmlReader<'a> {
     text: &'a str,
     at: usize,
+    elements: usize,
 }
 
 impl<'a> XmlReader<'a> {
@@ -96,6 +104,10 @@ impl<'a> XmlReader<'a> {
 
     fn element(&mut self, levels: usize) -> Read<Element> {
         deeper(levels / LEVELS_PER_DEPTH)?;
+        self.elements += 1;
+        if self.elements > MOST_ELEMENTS {
+            return Err(Fault::new(FaultKind::TooLarge { what: "elements", limit: MOST_ELEMENTS }));
+        }
         if !self.take("<") {
             return Err(self.malformed("an element should begin here"));
         }
@@ -120,6 +132,9 @@ impl<'a> XmlReader<'a> {
 
     fn attribute(&mut self, element: &mut Element) -> Read<()> {
         let name = self.name()?;
+        if element.attributes.len() == MOST_ATTRIBUTES {
+            return Err(Fault::new(FaultKind::TooLarge { what: "attributes", limit: MOST_ATTRIBUTES }));
+        }
         if element.attribute(name).is_some() {
             return Err(Fault::duplicate_key(name, "the body"));
         }

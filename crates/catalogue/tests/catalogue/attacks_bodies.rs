@@ -14,6 +14,11 @@ fn gzip(plain: &[u8]) -> Vec<u8> {
 
 pub(crate) fn json() -> Vec<Attack> {
     let put = |body: &str| Request::dynamodb("PutItem", body);
+    let metric = |datum: &str| {
+        let target = ("x-amz-target", "GraniteServiceVersion20100801.PutMetricData");
+        let body = format!("{{\"Namespace\":\"n\",\"MetricData\":[{datum}]}}");
+        Request::new("monitoring").header(target.0, target.1).body(body)
+    };
     let deep = format!("{{\"TableName\":\"a\",\"Item\":{{\"k\":{}}}}}", nested("{\"M\":{\"k\":", "}}", 40_000));
     vec![
         ("key twice", put(r#"{"TableName":"a","TableName":"b"}"#), "DuplicateKey"),
@@ -44,6 +49,29 @@ pub(crate) fn json() -> Vec<Attack> {
             "WrongType",
         ),
         ("broken base64", put(r#"{"TableName":"a","Item":{"k":{"B":"*"}}}"#), "WrongType"),
+        ("base64 for URLs", put(r#"{"TableName":"a","Item":{"k":{"B":"-_-_"}}}"#), "WrongType"),
+        ("base64 without padding", put(r#"{"TableName":"a","Item":{"k":{"B":"AA"}}}"#), "WrongType"),
+        ("base64 with bits to spare", put(r#"{"TableName":"a","Item":{"k":{"B":"AB=="}}}"#), "WrongType"),
+        ("base64 on two lines", put("{\"TableName\":\"a\",\"Item\":{\"k\":{\"B\":\"AAAA\\nAAAA\"}}}"), "WrongType"),
+        ("a type beside the members", put(r#"{"__type":"PutItemInput","TableName":"a"}"#), "UnknownMember"),
+        ("an empty key", put(r#"{"":"a"}"#), "UnknownMember"),
+        ("a key with a null character", put(r#"{"TableName\u0000":"a"}"#), "UnknownMember"),
+        ("only null", put("null"), "WrongType"),
+        ("a float for an integer", Request::dynamodb("ListTables", r#"{"Limit":1.0}"#), "WrongType"),
+        ("an exponent for an integer", Request::dynamodb("ListTables", r#"{"Limit":1e2}"#), "WrongType"),
+        ("a negative zero", Request::dynamodb("ListTables", r#"{"Limit":-0}"#), "WrongType"),
+        ("a text for an integer", Request::dynamodb("ListTables", r#"{"Limit":"1"}"#), "WrongType"),
+        ("a boolean for an integer", Request::dynamodb("ListTables", r#"{"Limit":true}"#), "WrongType"),
+        ("a number beyond doubles", metric(r#"{"Value":1e400}"#), "WrongType"),
+        ("infinity by another name", metric(r#"{"Value":"inf"}"#), "WrongType"),
+        ("not a number by another name", metric(r#"{"Value":"nan"}"#), "WrongType"),
+        ("a moment as text", metric(r#"{"Timestamp":"2026-11-01T00:00:00Z"}"#), "WrongType"),
+        ("a moment beyond years", metric(r#"{"Timestamp":1e30}"#), "WrongType"),
+        (
+            "a million values",
+            put(&format!("{{\"TableName\":\"a\",\"Item\":{{\"k\":{{\"L\":[{}{{}}]}}}}}}", "{},".repeat(1_000_000))),
+            "TooLarge",
+        ),
         ("a second value", put(r#"{"TableName":"a"} {}"#), "Malformed"),
         ("array around", put(r#"[{"TableName":"a"}]"#), "WrongType"),
         ("comment", put(r#"{"TableName":"a"/**/}"#), "Malformed"),
@@ -67,6 +95,7 @@ pub(crate) fn json() -> Vec<Attack> {
 
 pub(crate) fn forms() -> Vec<Attack> {
     let user = |rest: &str| Request::form("iam", &format!("Action=GetUser&Version=2010-05-08{rest}"));
+    let tags = |rest: &str| Request::form("iam", &format!("Action=TagUser&Version=2010-05-08&UserName=a{rest}"));
     let instances = |rest: &str| Request::form("ec2", &format!("Action=DescribeInstances&Version=2016-11-15{rest}"));
     vec![
         ("action twice", user("&Action=DeleteUser"), "DuplicateKey"),
@@ -91,6 +120,34 @@ pub(crate) fn forms() -> Vec<Attack> {
         ("list from zero", instances("&InstanceId.0=i-1"), "UnknownMember"),
         ("list number with a zero", instances("&InstanceId.01=i-1"), "UnknownMember"),
         ("list of a huge place", instances("&InstanceId.4294967297=i-1"), "WrongType"),
+        ("list of a place beyond 64 bits", instances("&InstanceId.18446744073709551617=i-1"), "UnknownMember"),
+        ("list numbered in other digits", instances("&InstanceId.%D9%A1=i-1"), "UnknownMember"),
+        ("list number with a space", instances("&InstanceId.1%20=i-1"), "UnknownMember"),
+        ("list number with a sign", instances("&InstanceId.%2B1=i-1"), "UnknownMember"),
+        ("list and text at once", instances("&InstanceId=i-1&InstanceId.1=i-2"), "WrongType"),
+        ("list place twice by escapes", instances("&InstanceId.1=i-1&InstanceId%2E1=i-2"), "DuplicateKey"),
+        ("a text with parts in a list", instances("&InstanceId.1.Name=i-1"), "UnknownMember"),
+        ("list wrapped twice", tags("&Tags.member.member.1.Key=k"), "UnknownMember"),
+        ("list without its wrapper", tags("&Tags.1.Key=k"), "UnknownMember"),
+        ("list with and without its wrapper", tags("&Tags.member.1.Key=k&Tags.1.Key=j"), "UnknownMember"),
+        ("map in a list's wrapper", tags("&Tags.entry.1.key=k"), "UnknownMember"),
+        ("empty list and items", tags("&Tags.member.1.Key=k&Tags="), "WrongType"),
+        ("an older signature's members", user("&SignatureVersion=2&AWSAccessKeyId=A&Signature=s"), "UnknownMember"),
+        (
+            "action with a null character",
+            Request::form("iam", "Action=GetUser%00&Version=2010-05-08"),
+            "UnknownOperation",
+        ),
+        (
+            "action in another case of a value",
+            Request::form("iam", "Action=getuser&Version=2010-05-08"),
+            "UnknownOperation",
+        ),
+        ("another service's action", Request::form("iam", "Action=AssumeRole&Version=2011-06-15"), "UnknownOperation"),
+        ("members in the path of a form", Request { path: "/DeleteUser".to_owned(), ..user("") }, "UnknownOperation"),
+        ("a form by another method", Request { method: "PUT", ..user("") }, "UnknownOperation"),
+        ("a form in the body of a GET", Request { method: "GET", ..user("") }, "UnknownOperation"),
+        ("fifty thousand members", user(&"&a=".repeat(50_001)), "TooLarge"),
         ("list in the other dialect", instances("&InstanceId.member.1=i-1"), "UnknownMember"),
         ("deep key", user(&format!("&UserName{}=x", ".a".repeat(5000))), "TooDeep"),
         ("broken escape", user("&UserName=%zz"), "BadText"),
@@ -116,6 +173,50 @@ pub(crate) fn xml() -> Vec<Attack> {
         ("external entity", tagging("<!DOCTYPE a SYSTEM \"file:///etc/passwd\"><Tagging/>"), "Malformed"),
         ("unknown entity", tagging("<Tagging>&b;</Tagging>"), "Malformed"),
         ("reference to no character", tagging("<Tagging>&#0;</Tagging>"), "Malformed"),
+        ("processing instruction", tagging("<Tagging><?php x?></Tagging>"), "Malformed"),
+        ("instruction before the root", tagging("<?xml-stylesheet href=\"x\"?><Tagging/>"), "Malformed"),
+        ("comment", tagging("<Tagging><!-- <TagSet/> --></Tagging>"), "Malformed"),
+        ("comment before the root", tagging("<!-- a --><Tagging/>"), "Malformed"),
+        ("entity of letters", tagging("<Tagging>&nbsp;</Tagging>"), "Malformed"),
+        ("a surrogate as a reference", tagging("<Tagging>&#xd800;</Tagging>"), "Malformed"),
+        ("UTF-16", tagging("").body(b"\xff\xfe<\0T\0".to_vec()), "BadText"),
+        ("an attribute", tagging("<Tagging TagSet=\"a\"/>"), "UnknownMember"),
+        ("an attribute of XML Schema", tagging("<Tagging xsi:nil=\"true\"/>"), "UnknownMember"),
+        ("an attribute that opens an element", tagging("<Tagging xmlns=\"<TagSet/>\"/>"), "Malformed"),
+        (
+            "a thousand attributes",
+            tagging(&format!("<Tagging{}/>", (0..1000).map(|n| format!(" xmlns:a{n}=\"\"")).collect::<String>())),
+            "TooLarge",
+        ),
+        (
+            "half a million elements",
+            tagging(&format!("<Tagging>{}</Tagging>", "<TagSet/>".repeat(500_000))),
+            "TooLarge",
+        ),
+        (
+            "a boolean with a space",
+            Request::rest("s3", "POST", "/b").query("delete").body("<Delete><Quiet> true</Quiet></Delete>"),
+            "WrongType",
+        ),
+        (
+            "a boolean in capitals",
+            Request::rest("s3", "POST", "/b").query("delete").body("<Delete><Quiet>TRUE</Quiet></Delete>"),
+            "WrongType",
+        ),
+        (
+            "elements in a text",
+            Request::rest("s3", "POST", "/b")
+                .query("delete")
+                .body("<Delete><Object><Key>a<b/></Key></Object></Delete>"),
+            "WrongType",
+        ),
+        (
+            "key twice",
+            Request::rest("s3", "POST", "/b")
+                .query("delete")
+                .body("<Delete><Object><Key>a</Key><Key>b</Key></Object></Delete>"),
+            "DuplicateKey",
+        ),
         ("another root", tagging("<Tags/>"), "UnknownMember"),
         ("wrong case", tagging("<tagging/>"), "UnknownMember"),
         ("unknown element", tagging("<Tagging><Zz/></Tagging>"), "UnknownMember"),
@@ -140,6 +241,7 @@ pub(crate) fn cbor() -> Vec<Attack> {
         path: "/service/GraniteServiceVersion20100801/operation/PutMetricData".to_owned(),
         ..Request::new("monitoring").header("smithy-protocol", "rpc-v2-cbor").body(body)
     };
+    let datum = |datum: &[u8]| put(&[b"\xa1\x6aMetricData\x81".to_vec(), datum.to_vec()].concat());
     let bomb = [b"\xa1\x6aMetricData".to_vec(), vec![0x81; 100_000]].concat();
     vec![
         ("key twice", put(b"\xa2\x69Namespace\x61a\x69Namespace\x61b"), "DuplicateKey"),
@@ -153,6 +255,27 @@ pub(crate) fn cbor() -> Vec<Attack> {
         ("break without begin", put(b"\xff"), "WrongType"),
         ("not UTF-8", put(b"\xa1\x69Namespace\x61\xff"), "BadText"),
         ("not a map", put(b"\x81\x01"), "WrongType"),
+        ("a tag on a text", put(b"\xa1\x69Namespace\xc0\x61a"), "WrongType"),
+        ("a large number", datum(b"\xa1\x65Value\xc2\x49\x01\0\0\0\0\0\0\0\0"), "WrongType"),
+        ("a negative number beyond 64 bits", datum(b"\xa1\x65Value\x3b\xff\xff\xff\xff\xff\xff\xff\xff"), "WrongType"),
+        ("a float for an integer", datum(b"\xa1\x71StorageResolution\xfb\x3f\xf0\0\0\0\0\0\0"), "WrongType"),
+        ("an integer beyond 32 bits", datum(b"\xa1\x71StorageResolution\x1a\xff\xff\xff\xff"), "WrongType"),
+        ("a moment without its tag", datum(b"\xa1\x69Timestamp\x1a\x65\0\0\0"), "WrongType"),
+        ("a moment with another tag", datum(b"\xa1\x69Timestamp\xc0\x1a\x65\0\0\0"), "WrongType"),
+        ("a moment that is none", datum(b"\xa1\x69Timestamp\xc1\xf9\x7e\0"), "WrongType"),
+        ("undefined", put(b"\xa1\x69Namespace\xf7"), "WrongType"),
+        ("a text of pieces of bytes", put(b"\xa1\x69Namespace\x7f\x41a\xff"), "WrongType"),
+        ("a text of pieces without an end", put(b"\xa1\x69Namespace\x7f\x61a"), "Malformed"),
+        ("a piece of pieces", put(b"\xa1\x69Namespace\x7f\x7f\x61a\xff\xff"), "Malformed"),
+        ("a map without an end", put(b"\xbf\x69Namespace\x61a"), "Malformed"),
+        ("a map that is longer than it says", put(b"\xa1\x69Namespace\x61a\x6aMetricData\x80"), "Malformed"),
+        ("a reserved length", put(b"\xa1\x7cNamespace\x61a"), "Malformed"),
+        ("key twice in pieces", put(b"\xa2\x69Namespace\x61a\x7f\x64Name\x65space\xff\x61b"), "DuplicateKey"),
+        (
+            "a million values",
+            put(&[b"\xa1\x6aMetricData\x9f".to_vec(), vec![0xa0; 1_000_001], vec![0xff]].concat()),
+            "TooLarge",
+        ),
         ("nesting bomb where nothing nests", put(&bomb), "WrongType"),
     ]
 }

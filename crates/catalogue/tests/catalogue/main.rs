@@ -4,8 +4,10 @@ mod answers;
 mod attacks;
 #[cfg(test)]
 mod attacks_bodies;
+mod attacks_hosts;
 mod blob;
 mod calls;
+mod disguises;
 mod noise;
 
 use bytes::Bytes;
