@@ -20,8 +20,9 @@ pub const MAX_PATH_CANDIDATES: usize = 256;
 ///
 /// Such a body is protected by TLS between the client and whoever ends TLS for us, and by nothing
 /// else: whoever holds the headers can send another body. For Amazon S3 that cannot be avoided, as
-/// every SDK leaves bodies unsigned over https, and it decides *what is stored*, never *which
-/// operation on which resource* runs. Anywhere else a body can name the operation and the resource.
+/// every SDK leaves the bodies of objects unsigned over https, and some leave all bodies: besides what
+/// is stored, such a body may hold the keys of DeleteObjects or a bucket's policy. The operation and
+/// the bucket are in path and query, which are signed. Anywhere else a body can name both.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum UnsignedBodies {
     /// Nowhere.
