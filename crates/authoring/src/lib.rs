@@ -26,5 +26,7 @@ pub use request::{CallError, RawRequest, call_of, operation_named, understand_ra
 pub use roles::{
     Document, MOST_BYTES, MOST_POLICIES, Role, RolesError, Statement, allows, policies, services_of, template_text,
 };
-pub use simulate::{Counts, Difference, Outcome, Progress, Seen, SimulateError, Simulation, Tally};
+pub use simulate::{
+    Counts, Difference, HighestIn, LimitSeen, Outcome, Progress, Seen, SimulateError, Simulation, Tally,
+};
 pub use suggest::{SuggestOptions, Suggestion, suggest, suggest_for};

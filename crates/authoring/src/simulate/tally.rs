@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use countersign_domain::Decision;
+use countersign_domain::{Decision, settings::Settings};
 use countersign_policy::{Bundle, Verdict};
 use serde::Serialize;
 
+use super::limits::{LimitCounts, LimitSeen};
 use crate::{
     circumstances::Circumstances,
     recorded::{Recorded, RecordedCall},
@@ -125,6 +126,9 @@ pub struct Tally {
     /// Those calls, by agent and operation.
     #[serde(serialize_with = "as_list")]
     pub differences: BTreeMap<Difference, u64>,
+    /// What limits would count; told beside their numbers by [`Tally::limits`].
+    #[serde(skip)]
+    limits: LimitCounts,
 }
 
 impl Tally {
@@ -161,6 +165,7 @@ impl Tally {
             rules.push(NO_RULE.to_owned());
         }
         self.in_part += u64::from(recorded.in_part);
+        self.limits.add(bundle.settings(), recorded, &verdict.decision);
         self.outcome(outcome, rules, &recorded.circumstances);
         let earlier = before.map(|before| Outcome::of(&decide(before).decision));
         if let Some(earlier) = earlier.filter(|earlier| *earlier != outcome) {
@@ -194,6 +199,7 @@ impl Tally {
     /// Adds what another tally counted.
     pub fn merge(&mut self, other: Tally) {
         self.calls.merge(other.calls);
+        self.limits.merge(other.limits);
         self.in_part += other.in_part;
         self.differ += other.differ;
         for (mine, others) in
@@ -212,6 +218,11 @@ impl Tally {
         for (difference, count) in other.differences {
             self.difference(difference, count);
         }
+    }
+
+    /// What the limits of `settings`, by which was counted, would have counted.
+    pub fn limits(&self, settings: &Settings) -> Vec<LimitSeen> {
+        self.limits.seen(&settings.limits.rate)
     }
 
     /// How many calls could not be told.

@@ -155,3 +155,40 @@ fn principals_can_be_named_as_agents() {
     // The principal without a name is somebody now, and reads.
     assert_eq!(tally.by_agent, rows(&[("explorer", counts(4, 7, 2))]));
 }
+
+#[test]
+fn limits_are_counted_by_window_in_whatever_parts_the_input_comes() {
+    let folder = at("../../infra/bundle");
+    let samples = Placeholders::default();
+    let limits = "\n[[limits.rate]]\nname = \"daily\"\nper = \"agent\"\ncalls = 1\ndistinct_resources = 200\nwindow = \"1d\"\n\
+                  [[limits.rate]]\nname = \"unused\"\nper = \"target\"\nagents = [\"nobody\"]\ncalls = 5\nwindow = \"1h\"\n";
+    let files = ["00-denied", "10-reads", "20-writes", "30-scratch"].map(|name| format!("{name}.cedar"));
+    let mut files: Vec<_> =
+        files.into_iter().map(|name| (name.clone(), fs::read_to_string(folder.join(name)).unwrap())).collect();
+    let settings = fs::read_to_string(folder.join("countersign.toml")).unwrap();
+    files.push(("countersign.toml".to_owned(), settings + limits));
+    let bundle = Bundle::from_sources(files, |name| samples.value(name), &[]).unwrap_or_else(|error| panic!("{error}"));
+    let tally = simulate(&[at("tests/trail/sample.json")], &bundle, None);
+    assert_eq!(tally.calls, counts(3, 6, 3), "the rules decide as before");
+    let rows: Vec<_> = tally
+        .limits(bundle.settings())
+        .into_iter()
+        .map(|row| (row.limit.to_string(), row.counted, row.highest, row.windows, row.windows_over, row.calls_over))
+        .collect();
+    // By agent and day. On the 19th the explorer made one call and the deployer two; on the 20th three and two; on the
+    // 21st the deployer one. What is denied is not counted.
+    assert_eq!(rows[0], ("daily".to_owned(), "calls", 3, 5, 3, Some(4)), "{rows:?}");
+    assert_eq!((rows[1].1, rows[1].3, rows[1].4, rows[1].5), ("distinct_resources", 5, 0, None), "{rows:?}");
+    assert_eq!(rows[2], ("unused".to_owned(), "calls", 0, 0, 0, Some(0)), "{rows:?}");
+    // The same records, one file each: threads fold them in another order.
+    let parts = tempfile::tempdir().unwrap();
+    let whole: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(at("tests/trail/sample.json")).unwrap()).unwrap();
+    let mut files = Vec::new();
+    for (number, record) in whole["Records"].as_array().unwrap().iter().enumerate().rev() {
+        let path = parts.path().join(format!("{number}.jsonl"));
+        fs::write(&path, format!("{record}\n")).unwrap();
+        files.push(path);
+    }
+    assert_eq!(simulate(&files, &bundle, None), tally);
+}

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt::Write as _, path::PathBuf};
 
 use clap::Args;
-use countersign_authoring::{Counts, Simulation, Tally};
+use countersign_authoring::{Counts, HighestIn, LimitSeen, Simulation, Tally};
 use serde::Serialize;
 
 use super::{
@@ -46,6 +46,7 @@ struct Report<'a> {
     bundle: String,
     against: Option<String>,
     unmapped_total: u64,
+    limits: &'a [LimitSeen],
     #[serde(flatten)]
     tally: &'a Tally,
 }
@@ -60,20 +61,22 @@ pub(super) fn run(options: &SimulateOptions) -> Result<Ending, CliError> {
     let mut reporter = Reporter::new();
     let tally = simulation.run(&options.recorded.calls, |progress| reporter.tell(progress)).map_err(failed)?;
     reporter.done();
+    let limits = tally.limits(bundle.settings());
     if options.json {
         print_json(&Report {
             bundle: options.bundle.display().to_string(),
             against: options.against.as_ref().map(|folder| folder.display().to_string()),
             unmapped_total: tally.unmapped_total(),
+            limits: &limits,
             tally: &tally,
         })?;
     } else {
-        print(&readable(&tally, options))?;
+        print(&readable(&tally, &limits, options))?;
     }
     Ok(if tally.differ > 0 { Ending::Finding } else { Ending::Well })
 }
 
-fn readable(tally: &Tally, options: &SimulateOptions) -> String {
+fn readable(tally: &Tally, limits: &[LimitSeen], options: &SimulateOptions) -> String {
     let mut text = String::new();
     let calls = tally.calls;
     let _ = writeln!(
@@ -91,6 +94,7 @@ fn readable(tally: &Tally, options: &SimulateOptions) -> String {
     for (title, rows) in [("rule", &tally.by_rule), ("day", &tally.by_day), ("agent", &tally.by_agent)] {
         table(&mut text, title, rows);
     }
+    limits_table(&mut text, limits);
     if !tally.skipped.is_empty() {
         let _ = writeln!(text, "\n{} left out:", tally.skipped_total());
         for (reason, count) in &tally.skipped {
@@ -122,5 +126,23 @@ fn table(text: &mut String, title: &str, rows: &BTreeMap<String, Counts>) {
     let _ = writeln!(text, "\n{:>9} {:>9} {:>9}  by {title}", "pass", "wait", "denied");
     for (name, counts) in rows {
         let _ = writeln!(text, "{:>9} {:>9} {:>9}  {name}", counts.pass, counts.wait, counts.deny);
+    }
+}
+
+fn limits_table(text: &mut String, limits: &[LimitSeen]) {
+    if limits.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "\n{:>9} {:>9} {:>9} {:>9}  by limit", "most", "highest", "windows", "over");
+    for row in limits {
+        let LimitSeen { limit, counted, most, highest, windows, windows_over, .. } = row;
+        let _ = write!(text, "{most:>9} {highest:>9} {windows:>9} {windows_over:>9}  {limit}, {counted}");
+        if let Some(HighestIn { subject, from }) = &row.highest_in {
+            let _ = write!(text, "; highest for {subject} from {from}");
+        }
+        if let Some(calls) = row.calls_over.filter(|calls| *calls > 0) {
+            let _ = write!(text, "; {} too many", plural(calls));
+        }
+        text.push('\n');
     }
 }

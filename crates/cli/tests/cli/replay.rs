@@ -226,3 +226,32 @@ fn a_compiled_bundle_of_other_rules_is_found() {
     let (_, told, code) = run(&compile, "");
     assert!(code == 2 && told.contains("20-more.cedar:1"), "{told}");
 }
+
+#[test]
+fn limits_are_shown_beside_what_recorded_calls_would_have_used() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["00-denied.cedar", "10-reads.cedar", "20-writes.cedar", "30-scratch.cedar", "countersign.toml"] {
+        fs::copy(root().join("infra/bundle").join(name), folder.path().join(name)).unwrap();
+    }
+    let bundle = folder.path().to_str().unwrap();
+    let simulate = ["simulate", "--calls", SAMPLE, "--bundle", bundle];
+    let (out, told, _) = run(&simulate, "");
+    assert!(out.contains("12 calls") && !out.contains("by limit"), "{out}{told}");
+    let mut settings = fs::OpenOptions::new().append(true).open(folder.path().join("countersign.toml")).unwrap();
+    writeln!(settings, "[[limits.rate]]\nname = \"daily\"\nper = \"agent\"\ncalls = 1\nwindow = \"1d\"").unwrap();
+    let (out, told, code) = run(&simulate, "");
+    assert_eq!(code, 0, "{told}");
+    let row = "daily, calls; highest for agent `explorer` from 2026-11-20T00:00:00Z; 4 calls too many";
+    assert!(
+        out.contains("     most   highest   windows      over  by limit\n        1         3         5         3  "),
+        "{out}"
+    );
+    assert!(out.contains(row), "{out}");
+    let limits = json_of(&[&simulate[..], &["--json"]].concat(), "")["limits"].clone();
+    assert_eq!(limits[0]["calls_over"], 4, "{limits}");
+    assert_eq!(
+        limits[0]["highest_in"],
+        json!({"subject": "agent `explorer`", "from": "2026-11-20T00:00:00Z"}),
+        "{limits}"
+    );
+}
