@@ -66,6 +66,7 @@ pub use options::{MAX_CLOCK_SKEW, MAX_EXPIRES, MAX_PATH_CANDIDATES, Options, Unc
 pub use path::is_s3_family;
 pub use payload::PayloadKind;
 pub use presented::Presented;
+pub use query::without_signature;
 pub use request::UnverifiedRequest;
 pub use scope::Scope;
 pub use secret::SecretKey;

@@ -49,6 +49,28 @@ impl<'a> CanonicalQuery<'a> {
     }
 }
 
+/// The names of what a presigned request has in its query.
+const PRESIGNED: [&str; 8] = [
+    "X-Amz-Algorithm",
+    "X-Amz-Content-Sha256",
+    "X-Amz-Credential",
+    "X-Amz-Date",
+    "X-Amz-Expires",
+    SECURITY_TOKEN,
+    SIGNATURE,
+    "X-Amz-SignedHeaders",
+];
+
+/// The query of a presigned request, as it came, without the members that are about its signature: what is left is the
+/// call's. Names are matched as the verifier reads them, letter case and all; one that it does not read stays.
+pub fn without_signature(raw: &str) -> String {
+    let is_kept = |member: &&str| {
+        let name = member.split_once('=').map_or(*member, |(name, _)| name);
+        percent::normalise_query(name).map_or(true, |name| !PRESIGNED.contains(&name.as_ref()))
+    };
+    raw.split('&').filter(is_kept).collect::<Vec<_>>().join("&")
+}
+
 /// The raw names and values.
 pub(crate) fn members(raw: &str) -> impl Iterator<Item = (&str, &str)> {
     raw.split('&').filter(|member| !member.is_empty()).map(|member| member.split_once('=').unwrap_or((member, "")))
@@ -90,6 +112,23 @@ mod tests {
     fn skips_whole_names_only() {
         let raw = "X-Amz-Signature=1&x-amz-signature=2&X-Amz-Signature2=3&X%2DAmz%2DSignature=4";
         assert_eq!(canonical(raw, &[SIGNATURE]).unwrap(), "X-Amz-Signature2=3&x-amz-signature=2");
+    }
+
+    #[test]
+    fn what_is_about_the_signature_is_taken_off_and_nothing_else() {
+        for (raw, left) in [
+            ("", ""),
+            ("a=1&X-Amz-Signature=s&b", "a=1&b"),
+            ("X-Amz-Content-Sha256=UNSIGNED-PAYLOAD&x-id=GetObject", "x-id=GetObject"),
+            ("X%2DAmz%2DDate=d&a=%20", "a=%20"),
+            (
+                "x-amz-date=d&X-Amz-Acl=public-read&X-Amz-Signature2=s",
+                "x-amz-date=d&X-Amz-Acl=public-read&X-Amz-Signature2=s",
+            ),
+            ("a=X-Amz-Date&%zz", "a=X-Amz-Date&%zz"),
+        ] {
+            assert_eq!(without_signature(raw), left, "{raw}");
+        }
     }
 
     #[test]

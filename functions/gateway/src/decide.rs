@@ -9,6 +9,7 @@ use countersign_domain::{
     matching::match_digest,
 };
 use countersign_policy::{Facts, Verdict};
+use countersign_sigv4::without_signature;
 
 use crate::{
     caller::Caller, collect::Collected, denial::Denial, door::Incoming, gateway::Gateway, login::subject, reply::Reply,
@@ -87,10 +88,14 @@ impl Gateway {
         } else {
             Cow::Owned(incoming.headers.iter().chain(&caller.verified.trailers).cloned().collect())
         };
+        let query = match caller.verified.presigned_expires {
+            Some(_) => Cow::Owned(without_signature(&incoming.query)),
+            None => Cow::Borrowed(incoming.query.as_str()),
+        };
         let request = WireRequest {
             method: &incoming.method,
             path: &caller.path,
-            query: &without_signature(&incoming.query),
+            query: &query,
             headers: &headers,
             body: caller.verified.body.clone(),
             signing_name: &caller.verified.scope.service,
@@ -196,25 +201,4 @@ fn facts<'a>(caller: &'a Caller<'_>, incoming: &Incoming, now: Timestamp) -> Fac
         source_ip: incoming.source_ip.parse::<IpAddr>().ok(),
         now,
     }
-}
-
-/// The query without the members of a presigned URL's signature, which are no part of the call.
-fn without_signature(query: &str) -> String {
-    const SIGNATURE: [&str; 7] = [
-        "x-amz-algorithm",
-        "x-amz-credential",
-        "x-amz-date",
-        "x-amz-expires",
-        "x-amz-security-token",
-        "x-amz-signature",
-        "x-amz-signedheaders",
-    ];
-    let kept: Vec<_> = query
-        .split('&')
-        .filter(|pair| {
-            let name = pair.split('=').next().unwrap_or_default().to_ascii_lowercase();
-            !SIGNATURE.contains(&name.as_str())
-        })
-        .collect();
-    kept.join("&")
 }

@@ -1,6 +1,8 @@
 //! Attacks on what a request claims about its signature: each has its own reason. The requests that are
 //! attacked, and the tools to attack them, are here too.
 
+use std::collections::HashSet;
+
 use countersign_domain::Timestamp;
 use countersign_sigv4::{Options, SignatureError as E};
 
@@ -100,6 +102,11 @@ fn unsigned_and_twice_signed() {
                 "X-Amz-Content-Sha256=x",
             ),
             E::AmbiguousAuthentication,
+        ),
+        (
+            "a presigned request in small letters",
+            with(presigned(), |it| it.query = it.query.to_ascii_lowercase()),
+            E::MissingAuthentication,
         ),
         ("signature version 2, header", add(bare(), "authorization", "AWS AKID:signature"), E::SignatureVersion2),
         (
@@ -325,6 +332,7 @@ fn times() {
     }
     assert!(matches!(at(-301, &PRESIGNED_S3), Err(E::ClockSkew { .. })));
     let late = at(900, &PRESIGNED_S3).unwrap_err();
+    assert!(matches!(late, E::Expired { .. }));
     assert_eq!(
         late.to_string(),
         "the presigned request expired at 2026-11-21T14:42:18Z, and the server's time is 2026-11-21T14:42:18Z"
@@ -358,6 +366,36 @@ fn dates() {
     ]);
     // `x-amz-date` wins over `date`, which proxies may set
     add(json(), "date", "Sat, 21 Nov 2026 14:30:00 GMT").verify().unwrap();
+}
+
+/// What `text` begins with, up to what is no letter.
+fn word(text: &str) -> &str {
+    text.split(|char: char| !char.is_ascii_alphanumeric()).next().unwrap_or_default()
+}
+
+/// The attacks name every reason that there is.
+#[test]
+fn no_reason_is_without_an_attack() {
+    let (attacks, _) = include_str!("attacks.rs").split_once("fn no_reason_is_without").unwrap();
+    let attacks = [
+        attacks,
+        include_str!("tampering.rs"),
+        include_str!("botocore.rs"),
+        include_str!("../../src/chunked/tests.rs"),
+    ]
+    .concat();
+    let (_, reasons) = include_str!("../../src/error.rs").split_once("pub enum SignatureError {").unwrap();
+    let (reasons, _) = reasons.split_once("\n}").unwrap();
+    let reasons: Vec<_> = reasons
+        .lines()
+        .filter_map(|line| line.strip_prefix("    "))
+        .filter(|line| line.starts_with(|char: char| char.is_ascii_uppercase()))
+        .map(word)
+        .collect();
+    assert!(reasons.len() >= 50 && reasons.contains(&"TrailerChecksum"), "{reasons:?}");
+    let met: HashSet<_> = attacks.split("::").skip(1).map(word).collect();
+    let unmet: Vec<_> = reasons.iter().filter(|reason| !met.contains(*reason)).collect();
+    assert!(unmet.is_empty(), "no attack leads to {unmet:?}");
 }
 
 #[test]
