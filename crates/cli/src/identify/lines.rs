@@ -61,6 +61,10 @@ impl<R: BufRead> Lines<R> {
             if is_too_long {
                 return Ok(Some(Line::TooLong));
             }
+            // Some editors and shells put a byte order mark in front of a file.
+            if self.line.starts_with(b"\xef\xbb\xbf") {
+                self.line.drain(..3);
+            }
             if !self.line.trim_ascii().is_empty() {
                 return Ok(Some(Line::Text(self.line.trim_ascii())));
             }
@@ -105,6 +109,7 @@ mod tests {
                 "capacity {capacity}"
             );
         }
+        assert_eq!(read("\u{feff}ab\n\u{feff}\nc", 64), [Some("ab".to_owned()), Some("c".to_owned())]);
         assert_eq!(read("abcdefgh", 3), [None]);
         assert!(read("", 3).is_empty());
     }

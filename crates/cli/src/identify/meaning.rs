@@ -187,7 +187,10 @@ fn answer(found: Found, mut problems: Vec<String>, options: &IdentifyOptions) ->
         };
         match Permissions::embedded().of(&question) {
             Ok(permissions) => actions = permissions,
-            Err(error) => problems.push(format!("UnknownPermissions: {error}")),
+            Err(error) => {
+                let refusal = UnderstandingRefusal::from(error);
+                problems.push(format!("{}: {refusal}", refusal.reason()));
+            }
         }
     }
     let mut aliases: Vec<String> =

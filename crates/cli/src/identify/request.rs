@@ -27,7 +27,7 @@ pub(crate) struct Captured {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LineError {
     /// It is not the JSON that was asked for.
-    #[error("not a request: {0}")]
+    #[error(r#"not a request of the form {{"method","url","headers","body_b64"}}: {}"#, in_line(.0))]
     Json(#[from] serde_json::Error),
     /// The body is not base64.
     #[error("`body_b64` is not base64")]
@@ -35,6 +35,11 @@ pub(crate) enum LineError {
     /// The URL is none.
     #[error("`url` is neither `http(s)://host/…` nor a path")]
     Url,
+}
+
+/// The error without the number of the line: to the reader of JSON every line is the first.
+fn in_line(error: &serde_json::Error) -> String {
+    error.to_string().replace(" at line 1 column ", " at column ")
 }
 
 #[derive(Deserialize)]
