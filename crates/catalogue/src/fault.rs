@@ -14,6 +14,9 @@ pub(crate) struct Fault {
     steps: Vec<String>,
 }
 
+/// More of a path is not shown.
+const MOST_SHOWN: usize = 300;
+
 /// The kinds of problem.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum FaultKind {
@@ -78,7 +81,7 @@ impl Fault {
             }
             path.push_str(step);
         }
-        path
+        path.chars().take(MOST_SHOWN).collect()
     }
 
     /// The refusal for `operation` of the catalogue `version`.

@@ -2,6 +2,7 @@
 
 use crate::Refusal;
 use crate::model::{Location, Member, Operation, OperationTraits, ServiceModel, Structure};
+use crate::refusal::cut;
 
 /// A header that SDKs send with any operation.
 struct Known {
@@ -74,12 +75,12 @@ pub(crate) fn check(
             continue;
         }
         if headers.iter().take(place).any(|(earlier, _)| earlier == name) {
-            return Err(Refusal::DuplicateHeader { name: name.clone() });
+            return Err(Refusal::DuplicateHeader { name: cut(name) });
         }
         let declared = input.is_some_and(|input| input.members.iter().any(|member| declares(member, name)));
         if !declared && !is_known(service, operation, name, from_chunked) {
             return Err(Refusal::UndeclaredHeader {
-                name: name.clone(),
+                name: cut(name),
                 operation: format!("{}:{}", service.id, operation.name),
                 version: version.to_owned(),
             });

@@ -8,6 +8,7 @@ use countersign_domain::Protocol;
 
 use crate::catalogue::Catalogue;
 use crate::model::{Location, Member, MemberTraits, Operation, Shape, Text};
+use crate::refusal::cut;
 use crate::service::Service;
 use crate::template::{PathSegment, Template, check_segments, segments};
 use crate::{Refusal, WireRequest, form, headers};
@@ -79,7 +80,6 @@ fn check_content_type(content_type: &str, allowed: &[&str], operation: &str) -> 
     if media_type.is_empty() || allowed.iter().any(|allowed| media_type.eq_ignore_ascii_case(allowed)) {
         return Ok(());
     }
-    let cut = |text: &str| text.chars().take(100).collect();
     Err(Refusal::WrongContentType { content_type: cut(content_type), operation: cut(operation) })
 }
 
@@ -130,7 +130,7 @@ impl<'c> Sought<'c, '_> {
         match self.query.first() {
             None => Ok(()),
             Some((name, _)) => Err(Refusal::UndeclaredQueryKey {
-                name: name.clone(),
+                name: cut(name),
                 operation: self.request.signing_name.to_owned(),
                 version: self.catalogue.version().to_owned(),
             }),
@@ -333,7 +333,7 @@ impl<'c> Sought<'c, '_> {
         if declared.is_empty() {
             let name = candidates.first().and_then(|(_, _, candidate)| undeclared(candidate)).unwrap_or_default();
             return Err(Refusal::UndeclaredQueryKey {
-                name,
+                name: cut(&name),
                 operation: fallback,
                 version: self.catalogue.version().to_owned(),
             });

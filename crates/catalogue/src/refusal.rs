@@ -227,6 +227,11 @@ pub enum Refusal {
     },
 }
 
+/// What is shown of a text of the caller's.
+pub(crate) fn cut(text: &str) -> String {
+    text.chars().take(100).collect()
+}
+
 impl Refusal {
     /// A stable name of the reason, for records and tests.
     pub fn reason(&self) -> &'static str {

@@ -242,6 +242,7 @@ fn paths() -> Vec<Attack> {
 }
 
 fn queries_and_headers() -> Vec<Attack> {
+    static LONG: LazyLock<String> = LazyLock::new(|| "a".repeat(1_000));
     static KEYS: LazyLock<String> = LazyLock::new(|| "a&".repeat(50_001));
     let object = |query: &'static str| Request::rest("s3", "GET", "/b/k").query(query);
     let put = || Request::rest("s3", "PUT", "/b/k");
@@ -304,6 +305,12 @@ fn queries_and_headers() -> Vec<Attack> {
         (
             "a bypass on a read",
             Request::rest("s3", "GET", "/b/k").header("x-amz-bypass-governance-retention", "true"),
+            "UndeclaredHeader",
+        ),
+        ("a query key of a thousand letters", object(&LONG), "UndeclaredQueryKey"),
+        (
+            "a header of a thousand letters",
+            json("{}").header(&format!("x-amz-{}", "a".repeat(1_000)), "1"),
             "UndeclaredHeader",
         ),
         (

@@ -54,6 +54,15 @@ pub(crate) fn json() -> Vec<Attack> {
         ("base64 with bits to spare", put(r#"{"TableName":"a","Item":{"k":{"B":"AB=="}}}"#), "WrongType"),
         ("base64 on two lines", put("{\"TableName\":\"a\",\"Item\":{\"k\":{\"B\":\"AAAA\\nAAAA\"}}}"), "WrongType"),
         ("a type beside the members", put(r#"{"__type":"PutItemInput","TableName":"a"}"#), "UnknownMember"),
+        (
+            "a deep key of long names",
+            put(&format!(
+                "{{\"TableName\":\"a\",\"Item\":{}{{\"Zz\":1}}{}}}",
+                format!("{{\"{}\":{{\"M\":", "k".repeat(100)).repeat(12),
+                "}}".repeat(12)
+            )),
+            "WrongType",
+        ),
         ("an empty key", put(r#"{"":"a"}"#), "UnknownMember"),
         ("a key with a null character", put(r#"{"TableName\u0000":"a"}"#), "UnknownMember"),
         ("only null", put("null"), "WrongType"),
