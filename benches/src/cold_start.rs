@@ -4,12 +4,13 @@ use std::{
     env, fs,
     io::Read,
     net::TcpListener,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, ensure};
+use countersign_policy::{COMPILED_FILE, compile};
 use countersign_tests::stack::root;
 
 const ROUNDS: usize = 25;
@@ -23,23 +24,38 @@ pub(crate) fn measure(functions: &[String]) -> Result<()> {
     // Where cargo-lambda puts what is deployed: beside the folder of this program's profile.
     let this = env::current_exe()?;
     let folder = this.ancestors().nth(2).context("no target folder")?.join("lambda");
+    let bundle = deployed_bundle()?;
     for name in std::iter::once("hello").chain(functions.iter().map(String::as_str)) {
         let program = folder.join(name).join("bootstrap");
         ensure!(program.exists(), "{} is missing: run `cargo xtask bench`", program.display());
         let size = fs::metadata(&program)?.len();
-        let times = (0..ROUNDS).map(|_| once(&program)).collect::<Result<Vec<_>>>()?;
+        let times = (0..ROUNDS).map(|_| once(&program, bundle.path())).collect::<Result<Vec<_>>>()?;
         println!("  {name:<10} {:>5.1} MB  {}", megabytes(size), crate::summary(times));
     }
     Ok(())
 }
 
+/// The default bundle as `infra/Makefile` makes it: the rules compiled.
+fn deployed_bundle() -> Result<tempfile::TempDir> {
+    let (from, to) = (root().join("infra/bundle"), tempfile::tempdir()?);
+    for entry in fs::read_dir(&from)? {
+        let path = entry?.path();
+        let name = path.file_name().context("a file without a name")?;
+        if name == "countersign.toml" || path.extension().is_some_and(|extension| extension == "cedar") {
+            fs::copy(&path, to.path().join(name))?;
+        }
+    }
+    fs::write(to.path().join(COMPILED_FILE), compile(&from)?)?;
+    Ok(to)
+}
+
 /// One start, in milliseconds.
-fn once(program: &PathBuf) -> Result<f64> {
+fn once(program: &PathBuf, bundle: &Path) -> Result<f64> {
     let api = TcpListener::bind(("127.0.0.1", 0))?;
     let start = Instant::now();
     let mut child = Command::new(program)
         .env_clear()
-        .envs(environment(&api.local_addr()?.to_string()))
+        .envs(environment(&api.local_addr()?.to_string(), bundle))
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()?;
@@ -68,8 +84,8 @@ fn once(program: &PathBuf) -> Result<f64> {
 
 /// What a function is told, with the default bundle and names that nothing stands behind: a start
 /// asks nothing of the network.
-fn environment(api: &str) -> Vec<(String, String)> {
-    let bundle = root().join("infra/bundle").to_string_lossy().into_owned();
+fn environment(api: &str, bundle: &Path) -> Vec<(String, String)> {
+    let bundle = bundle.to_string_lossy().into_owned();
     let role = "arn:aws:iam::123456789012:role/countersign-auto";
     let key = "arn:aws:kms:us-east-1:111111111111:key/00000000-0000-0000-0000-000000000000";
     let fixed = [

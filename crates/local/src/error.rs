@@ -25,6 +25,14 @@ pub enum StackError {
         /// What it logged last, or the type of Lambda's error.
         words: String,
     },
+    /// The rules of a bundle cannot be compiled.
+    #[error("`{folder}`: {source}")]
+    Bundle {
+        /// The folder that it was copied from.
+        folder: String,
+        /// Every problem, with file and line.
+        source: countersign_policy::BundleError,
+    },
     /// A setting on the command line cannot be used.
     #[error("{0}")]
     Usage(String),

@@ -31,7 +31,7 @@ use crate::{
     web::{self, Routes, WebClient},
 };
 use blueprint::{Templates, all_roles};
-use bundle::{copy_bundle, persons_of};
+use bundle::{deploy_bundle, persons_of};
 use described::{EmulatorUrls, described};
 use listeners::{Listeners, Port};
 use names::{ACCOUNT, AGENT_AUDIENCE, EMAIL_FROM, PERSON_CLIENT_ID, REGION, TARGET_ACCOUNT};
@@ -75,7 +75,7 @@ impl Stack {
         std::fs::create_dir_all(&config.state_dir).map_err(StackError::io("making the state folder"))?;
         let state_dir = config.state_dir.canonicalize().map_err(StackError::io("finding the state folder"))?;
         let templates = Templates::read(&config.template)?;
-        let bundle = copy_bundle(config, &state_dir)?;
+        let bundle = deploy_bundle(config, &state_dir)?;
         let launcher = Launcher::new()?;
         let python = Python::installed(&config.venv).await?;
         let starter = EmulatorStarter {

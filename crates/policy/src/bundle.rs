@@ -29,6 +29,7 @@ struct Inner {
     settings: Settings,
     protected: Protected,
     hash: Digest,
+    is_compiled: bool,
     names: EntityNames,
     authorizer: Authorizer,
     panels: Panels,
@@ -150,13 +151,14 @@ impl Bundle {
             }
             settings
         });
-        Self::assemble(rules, settings, &sources, protected, problems)
+        Self::assemble(rules, settings, &sources, compiled.is_some(), protected, problems)
     }
 
     fn assemble(
         rules: Vec<Rule>,
         settings: Option<Settings>,
         sources: &[SourceDigest],
+        is_compiled: bool,
         protected: &[String],
         mut problems: Problems,
     ) -> Result<Bundle, BundleError> {
@@ -175,6 +177,7 @@ impl Bundle {
                 settings,
                 protected,
                 hash,
+                is_compiled,
                 names,
                 authorizer: Authorizer::new(),
                 panels: Panels::default(),
@@ -192,6 +195,11 @@ impl Bundle {
     /// the protected ARNs: what a decision depends on.
     pub fn hash(&self) -> &Digest {
         &self.0.hash
+    }
+
+    /// Whether its rules were read from the compiled form, not from texts.
+    pub fn is_compiled(&self) -> bool {
+        self.0.is_compiled
     }
 
     pub(crate) fn rules(&self) -> &[Rule] {

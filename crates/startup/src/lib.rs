@@ -57,9 +57,11 @@ impl Startup {
     pub fn read() -> Result<Self, StartError> {
         let protected = list("COUNTERSIGN_PROTECTED_ARNS")?;
         let folder = required("COUNTERSIGN_BUNDLE_DIR")?;
+        let bundle = Bundle::load(Path::new(&folder), |name| std::env::var(name).ok(), &protected)?;
+        tracing::info!(bundle = %bundle.hash(), compiled = bundle.is_compiled(), "the bundle is loaded");
         Ok(Self {
             aws: Aws::from_env()?,
-            bundle: Bundle::load(Path::new(&folder), |name| std::env::var(name).ok(), &protected)?,
+            bundle,
             authority_table: required("COUNTERSIGN_AUTHORITY_TABLE")?,
             record_table: required("COUNTERSIGN_RECORD_TABLE")?,
             instance: process::random().ok_or(StartError::Random)?,

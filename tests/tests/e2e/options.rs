@@ -7,15 +7,16 @@ use countersign_tests::{
     agent::Agent,
     stack::{Stack, root, xtask},
 };
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::{
     Test,
-    stage::{fresh, upstream},
+    stage::{FUNCTIONS, fresh, upstream},
 };
 
 pub(crate) const TESTS: &[Test] = &[
     ("a stack with other rules and another upstream decides by the one and sends to the other", elsewhere),
+    ("every function reads its rules as they are deployed, compiled", compiled),
     ("a bundle that does not load keeps the stack from starting, with file and line", broken_bundle),
 ];
 
@@ -41,6 +42,18 @@ fn elsewhere(stack: &Stack) -> Result<()> {
     ensure!(buckets.to_string().contains(&name), "`{name}` is not there: {buckets}");
     drop(agent);
     other.stop()
+}
+
+fn compiled(stack: &Stack) -> Result<()> {
+    for function in FUNCTIONS {
+        let log = root().join(stack.get("state_dir")).join("functions").join(format!("{function}-0.log"));
+        let text = fs::read_to_string(&log).with_context(|| log.display().to_string())?;
+        let lines = text.lines().filter_map(|line| serde_json::from_str::<Json>(line).ok());
+        let loaded: Vec<Json> = lines.filter(|line| line["fields"]["message"] == "the bundle is loaded").collect();
+        ensure!(loaded.len() == 1, "an instance of {function} loads one bundle: {text}");
+        ensure!(loaded.iter().all(|line| line["fields"]["compiled"] == true), "{function} has read texts: {loaded:?}");
+    }
+    Ok(())
 }
 
 fn broken_bundle(_: &Stack) -> Result<()> {

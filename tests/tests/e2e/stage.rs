@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
+use countersign_policy::{COMPILED_FILE, compile};
 use countersign_tests::{
     agent::{Agent, Refused, python},
     approver::{Approver, fetch},
@@ -141,10 +142,14 @@ pub(crate) fn under_bundle(
     text: impl FnOnce(&str) -> String,
     body: impl FnOnce() -> Result<()>,
 ) -> Result<()> {
-    let path = root().join(stack.get("state_dir")).join("bundle").join(file);
+    let folder = root().join(stack.get("state_dir")).join("bundle");
+    let path = folder.join(file);
     let before = std::fs::read_to_string(&path).ok();
     std::fs::write(&path, text(before.as_deref().unwrap_or_default()))?;
-    let deployed = || FUNCTIONS.iter().try_for_each(|function| kill(stack, function));
+    let deployed = || {
+        std::fs::write(folder.join(COMPILED_FILE), compile(&folder)?)?;
+        FUNCTIONS.iter().try_for_each(|function| kill(stack, function))
+    };
     let result = deployed().and_then(|()| body());
     match before {
         Some(text) => std::fs::write(&path, text)?,
@@ -154,7 +159,7 @@ pub(crate) fn under_bundle(
     result
 }
 
-const FUNCTIONS: [&str; 4] = ["gateway", "notifier", "approvals", "executor"];
+pub(crate) const FUNCTIONS: [&str; 4] = ["gateway", "notifier", "approvals", "executor"];
 
 /// The keys with which the account's operators reach the emulators themselves.
 pub(crate) fn operator_keys(stack: &Stack) -> [(&'static str, &str); 2] {

@@ -31,11 +31,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // Never part of a function.
     ("countersign-catalogue-builder", &["domain", "catalogue", "sigv4", "understanding"]),
     ("countersign-permissions-builder", &["domain", "permissions", "catalogue"]),
-    ("countersign-local", &["domain", "catalogue", "permissions", "sigv4"]),
+    ("countersign-local", &["domain", "catalogue", "permissions", "policy", "sigv4"]),
     ("countersign-authoring", &["domain", "catalogue", "permissions", "policy", "understanding"]),
     // A program for people: it holds no authority.
     ("countersign-cli", &["domain", "authoring", "catalogue", "permissions", "policy", "understanding"]),
-    ("countersign-benches", &["tests"]),
+    ("countersign-benches", &["policy", "tests"]),
     ("countersign-tests", &[]),
     ("countersign-xtask", &[]),
 ];

@@ -1,27 +1,33 @@
-//! The bundle, as the functions find it in their layer.
+//! The bundle, as the functions find it in their layer: what `infra/Makefile` puts there.
 
 use std::path::{Path, PathBuf};
+
+use countersign_policy::{COMPILED_FILE, compile};
 
 use super::StackConfig;
 use crate::error::StackError;
 
-/// The bundle as the layer would hold it: a copy, so that a running stack does not see edits.
-pub(super) fn copy_bundle(config: &StackConfig, state_dir: &Path) -> Result<PathBuf, StackError> {
+/// The bundle as the layer would hold it, its rules compiled: a copy, so that a running stack does not see edits.
+pub(super) fn deploy_bundle(config: &StackConfig, state_dir: &Path) -> Result<PathBuf, StackError> {
     let from = config.bundle.clone().unwrap_or_else(|| config.template.with_file_name("bundle"));
     let to = state_dir.join("bundle");
-    std::fs::create_dir_all(&to).map_err(StackError::io("making the bundle's folder"))?;
-    copy_files(&from, &to)?;
+    deploy(&from, &to)?;
     // The bundle that is only tried out goes along.
     let shadow = from.join("shadow");
     if shadow.is_dir() {
-        let to = to.join("shadow");
-        std::fs::create_dir_all(&to).map_err(StackError::io("making the shadow bundle's folder"))?;
-        copy_files(&shadow, &to)?;
+        deploy(&shadow, &to.join("shadow"))?;
     }
     if !to.join("countersign.toml").is_file() {
         return Err(StackError::Usage(format!("`{}` has no countersign.toml", from.display())));
     }
     Ok(to)
+}
+
+fn deploy(from: &Path, to: &Path) -> Result<(), StackError> {
+    std::fs::create_dir_all(to).map_err(StackError::io("making the bundle's folder"))?;
+    copy_files(from, to)?;
+    let compiled = compile(to).map_err(|source| StackError::Bundle { folder: from.display().to_string(), source })?;
+    std::fs::write(to.join(COMPILED_FILE), compiled).map_err(StackError::io("writing the compiled bundle"))
 }
 
 /// Copies rules and settings.
