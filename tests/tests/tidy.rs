@@ -5,6 +5,8 @@
 
 #[path = "tidy/dependencies.rs"]
 mod dependencies;
+#[path = "tidy/features.rs"]
+mod features;
 #[path = "tidy/files.rs"]
 mod files;
 #[path = "tidy/licences.rs"]
