@@ -13,6 +13,8 @@ use anyhow::{Context, Result, ensure};
 use countersign_policy::{COMPILED_FILE, compile};
 use countersign_tests::stack::root;
 
+use crate::mapped;
+
 const ROUNDS: usize = 25;
 
 /// Every function.
@@ -29,8 +31,27 @@ pub(crate) fn measure(functions: &[String]) -> Result<()> {
         let program = folder.join(name).join("bootstrap");
         ensure!(program.exists(), "{} is missing: run `cargo xtask bench`", program.display());
         let size = fs::metadata(&program)?.len();
-        let times = (0..ROUNDS).map(|_| once(&program, bundle.path())).collect::<Result<Vec<_>>>()?;
+        let start = || once(&program, bundle.path(), |_| Ok(()));
+        let times = (0..ROUNDS).map(|_| start()).collect::<Result<Vec<_>>>()?;
         println!("  {name:<10} {:>5.1} MB  {}", megabytes(size), crate::summary(times));
+        data(&program, bundle.path())?;
+    }
+    Ok(())
+}
+
+/// Prints how much of the committed AWS data a start maps: none of it is used before the first call.
+fn data(program: &PathBuf, bundle: &Path) -> Result<()> {
+    let bytes = fs::read(program)?;
+    for name in ["catalogue", "permissions"] {
+        let blob = fs::read(root().join(format!("crates/{name}/data/{name}.bin")))?;
+        let Some(place) = mapped::place_in(&bytes, &blob) else { continue };
+        let length = u64::try_from(blob.len())?;
+        let mut kilobytes = 0;
+        once(program, bundle, |process| {
+            kilobytes = mapped::kilobytes(process, place, length)?;
+            Ok(())
+        })?;
+        println!("               maps {kilobytes} of {} KB of the {name}", length / 1024);
     }
     Ok(())
 }
@@ -49,8 +70,8 @@ fn deployed_bundle() -> Result<tempfile::TempDir> {
     Ok(to)
 }
 
-/// One start, in milliseconds.
-fn once(program: &PathBuf, bundle: &Path) -> Result<f64> {
+/// One start, in milliseconds. `look` sees the process when it asks for work.
+fn once(program: &PathBuf, bundle: &Path, look: impl FnOnce(u32) -> Result<()>) -> Result<f64> {
     let api = TcpListener::bind(("127.0.0.1", 0))?;
     let start = Instant::now();
     let mut child = Command::new(program)
@@ -75,8 +96,10 @@ fn once(program: &PathBuf, bundle: &Path) -> Result<f64> {
     let mut first = [0; 64];
     let read = connection.read(&mut first)?;
     let elapsed = start.elapsed().as_secs_f64() * 1000.0;
+    let looked = look(child.id());
     child.kill()?;
     child.wait()?;
+    looked?;
     let asked = first.get(..read).unwrap_or_default();
     ensure!(asked.starts_with(b"GET /2018-06-01/runtime/invocation/next"), "not a request for work");
     Ok(elapsed)

@@ -4,6 +4,7 @@
 
 mod cold_start;
 mod latency;
+mod mapped;
 
 use anyhow::Result;
 

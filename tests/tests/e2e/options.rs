@@ -49,11 +49,19 @@ fn compiled(stack: &Stack) -> Result<()> {
         let log = root().join(stack.get("state_dir")).join("functions").join(format!("{function}-0.log"));
         let text = fs::read_to_string(&log).with_context(|| log.display().to_string())?;
         let lines = text.lines().filter_map(|line| serde_json::from_str::<Json>(line).ok());
-        let loaded: Vec<Json> = lines.filter(|line| line["fields"]["message"] == "the bundle is loaded").collect();
+        let loaded: Vec<Json> =
+            lines.filter(|line| field(line, "message") == Some(&json!("the bundle is loaded"))).collect();
         ensure!(loaded.len() == 1, "an instance of {function} loads one bundle: {text}");
-        ensure!(loaded.iter().all(|line| line["fields"]["compiled"] == true), "{function} has read texts: {loaded:?}");
+        ensure!(
+            loaded.iter().all(|line| field(line, "compiled") == Some(&json!(true))),
+            "{function} has read texts: {loaded:?}"
+        );
     }
     Ok(())
+}
+
+fn field<'a>(line: &'a Json, name: &str) -> Option<&'a Json> {
+    line.get("fields")?.get(name)
 }
 
 fn broken_bundle(_: &Stack) -> Result<()> {
