@@ -10,7 +10,7 @@ use crate::identify::{Candidate, identify};
 use crate::model::{MemberTraits, OperationTraits, Partition, Signing};
 use crate::understand::parameters;
 use crate::upstream::has_region;
-use crate::{Place, Refusal, Understood, WireRequest};
+use crate::{Endpoint, Place, Refusal, Understood, WireRequest};
 
 /// What a request is, or may be. A call is made of an [`Understood`], never of this.
 #[derive(Clone, Debug)]
@@ -101,6 +101,10 @@ impl Catalogue {
             // Signed for another name it would be another request.
             let same_name = |upstream: &Upstream| upstream.signing_name == request.signing_name;
             whole.retain(|one| one.upstream.as_ref().is_some_and(same_name));
+            // The endpoint has said where it goes.
+            if request.endpoint != Endpoint::Any {
+                whole.retain(|one| one.upstream == understood.upstream);
+            }
             whole.insert(0, understood);
         }
         // An operation whose parameters these are not is not what was meant.

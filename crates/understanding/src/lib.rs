@@ -5,6 +5,7 @@
 
 mod answer;
 mod call;
+mod endpoint;
 mod facts;
 mod presigned;
 mod queues;
@@ -16,6 +17,7 @@ mod signature;
 
 pub use answer::{MaskedAnswer, WithheldAnswer, mask_answer};
 pub use call::{reidentify, understand};
+pub use endpoint::UnverifiedEndpoint;
 pub use facts::{Shown, facts_hash};
 pub use queues::with_queues_at;
 pub use record::{call_record, shown_parameters};

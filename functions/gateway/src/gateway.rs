@@ -24,12 +24,12 @@ use countersign_identity::{
 use countersign_masking::Masker;
 use countersign_policy::Bundle;
 use countersign_startup::{StartError, Startup};
+use countersign_understanding::UnverifiedEndpoint;
 use tokio::sync::OnceCell;
 use zeroize::Zeroizing;
 
 use crate::{
-    denial::Denial, door::Incoming, endpoint::UnverifiedEndpoint, reply::Reply, settings::GatewaySettings,
-    shadow::Shadow, stops::Stops, voice::Voice,
+    denial::Denial, door::Incoming, reply::Reply, settings::GatewaySettings, shadow::Shadow, stops::Stops, voice::Voice,
 };
 
 /// What the sealing keys of sessions are derived under.

@@ -6,7 +6,6 @@ mod collect;
 mod decide;
 mod denial;
 mod door;
-mod endpoint;
 mod forward;
 mod gateway;
 mod hold;

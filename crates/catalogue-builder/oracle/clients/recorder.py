@@ -37,9 +37,15 @@ def body_of(request):
     return body.read() if hasattr(body, "read") else bytes(body)
 
 
+def endpoint_of(style, service):
+    """The endpoint that the client is told to use, or None for AWS's own hosts."""
+    return {"gateway": GATEWAY, "service": f"{GATEWAY}/_/as/{service}"}.get(style)
+
+
 def styles_of(service):
-    """Where the client sends to: AWS's own hosts, a gateway, and for buckets both ways to address them."""
-    return ("aws", "gateway", "path") if service == "s3" else ("aws", "gateway")
+    """Where the client sends to: AWS's own hosts, a gateway's one endpoint and that of the service, and for buckets both ways
+    to address them."""
+    return ("aws", "gateway", "service", "path") if service == "s3" else ("aws", "gateway", "service")
 
 
 class Writer:
@@ -48,15 +54,13 @@ class Writer:
         self.fractions = fractions
         self.skipped = collections.Counter()
         self.written = 0
+        self.lines = []
 
-    def record(self, service, operation, shape, send, styles, blob=b"\x00\xffblob", every=True):
-        """Drives `send(parameters, style)` with minimal and full parameters.
-
-        Not `every` leaves minimal ones for AWS's own hosts and full ones for the others.
-        """
+    def record(self, service, operation, shape, send, styles, blob=b"\x00\xffblob", variants=None):
+        """Drives `send(parameters, style)` with minimal and full parameters, or with those of `variants` only."""
         for kind in KINDS:
             for style in styles:
-                if not every and (kind == "minimal") != (style == "aws"):
+                if variants is not None and (kind, style) not in variants:
                     continue
                 parameters = Values(service, kind, blob, self.fractions).of(shape) if shape else {}
                 # Before the client: it changes what it is given.
@@ -66,17 +70,25 @@ class Writer:
                 except Captured as captured:
                     request = captured.request
                 except Exception as error:  # What cannot be driven is counted by its reason.
-                    self.skipped[f"{type(error).__name__}: {' '.join(str(error).split())[:80]}"] += 1
+                    reason = " ".join(str(error).split())[:80]
+                    self.skipped[f"{service}:{operation}: {type(error).__name__}: {reason}"] += 1
                     continue
                 else:
-                    self.skipped["nothing was sent"] += 1
+                    self.skipped[f"{service}:{operation}: nothing was sent"] += 1
                     continue
                 entry = line(
                     self.client, service, operation, kind, style, params,
                     request.method, request.url, headers_of(request), body_of(request),
                 )
-                sys.stdout.write(json.dumps(entry) + "\n")
-                self.written += 1
+                self.lines.append(json.dumps(entry))
+
+    def flush(self, lines=None, skipped=None):
+        """Writes what was recorded; `lines` and `skipped` are those of another process."""
+        lines = self.lines if lines is None else lines
+        self.skipped.update(skipped or {})
+        sys.stdout.writelines(line + "\n" for line in lines)
+        self.written += len(lines)
+        self.lines = []
 
     def finish(self):
         print(f"{self.written} requests", file=sys.stderr)

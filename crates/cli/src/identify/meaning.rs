@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use countersign_catalogue::{Catalogue, Endpoint, Identified, Place, Refusal, WireRequest};
 use countersign_permissions::{Permissions, Question};
-use countersign_understanding::Refusal as UnderstandingRefusal;
+use countersign_understanding::{Refusal as UnderstandingRefusal, UnverifiedEndpoint};
 
 use crate::cli::IdentifyOptions;
 
@@ -64,21 +64,29 @@ impl Sought<'_> {
             None => catalogue.partition_of(&scope.signing_region).map_or("aws", |found| found.id).to_owned(),
         };
         let place = Place { partition };
+        let host_prefix = host::prefix(&self.captured.host, &self.options.base_hosts, &scope);
+        let endpoint = self.unverified_endpoint(&host_prefix);
         let request = WireRequest {
             method: &self.captured.method,
-            path: &self.captured.path,
+            path: &endpoint.map_or_else(|| self.captured.path.clone(), |own| own.own_path(&self.captured.path)),
             query: &self.query,
             headers: &self.headers,
             body: self.unframed.body.clone(),
             signing_name: &scope.signing_name,
             signing_region: &scope.signing_region,
-            host_prefix: &host::prefix(&self.captured.host, &self.options.base_hosts, &scope),
+            host_prefix: &host_prefix,
             from_chunked: self.unframed.was_chunked,
             body_is_signed: self.states_signed_body(&scope),
-            endpoint: Endpoint::Any,
+            endpoint: endpoint.map_or(Endpoint::Any, |own| Endpoint::OfService(own.service)),
         };
         let identified = catalogue.identify(&request, &place)?;
         Ok(Found { identified, scope, place })
+    }
+
+    /// The endpoint of a service that a gateway was asked by. AWS has none, and behind a bucket's name it is a key.
+    fn unverified_endpoint(&self, host_prefix: &str) -> Option<UnverifiedEndpoint<'_>> {
+        let is_base = host_prefix.is_empty() && !host::is_aws(&self.captured.host);
+        is_base.then(|| UnverifiedEndpoint::of(&self.captured.path)).flatten()
     }
 
     /// Whether the request says that its signature covers the body; nobody verifies that here.

@@ -85,6 +85,44 @@ fn buckets_are_found_below_the_base_hosts() {
 }
 
 #[test]
+fn the_endpoint_of_a_service_tells_what_the_bytes_do_not() {
+    let line = |url: &str| {
+        let headers = serde_json::json!({ "authorization": signed("chime", "us-east-1") });
+        serde_json::json!({ "method": "GET", "url": url, "headers": headers }).to_string()
+    };
+    let seen = |url: &str| {
+        let all = answers(&["identify", "--base-host", "gateway.test"], &line(url));
+        let host = all[0]["upstream"]["host"].as_str().unwrap_or_default().to_owned();
+        let problem = all[0]["problem"].as_str().unwrap_or_default().split(':').next().unwrap_or_default().to_owned();
+        (all[0]["service"].as_str().unwrap_or_default().to_owned(), host, problem, all[0]["aliases"].to_string())
+    };
+    let (_, _, problem, aliases) = seen("https://gateway.test/settings");
+    assert_eq!((problem.as_str(), aliases.contains("GetGlobalSettings")), ("Ambiguous", true));
+    for (service, host) in
+        [("chime", "chime.us-east-1.amazonaws.com"), ("chime-sdk-voice", "voice-chime.us-east-1.amazonaws.com")]
+    {
+        let found = seen(&format!("https://gateway.test/_/as/{service}/settings"));
+        assert_eq!(found, (service.to_owned(), host.to_owned(), String::new(), "[]".to_owned()));
+    }
+    for (url, problem) in [
+        ("https://gateway.test/_/as/dynamodb/settings", "OtherEndpoint"),
+        ("https://gateway.test/_/as/nonesuch/settings", "UnknownEndpoint"),
+        ("https://gateway.test/_/as/CHIME/settings", "UnknownOperation"),
+        ("https://label.gateway.test/_/as/chime/settings", "UnknownOperation"),
+        ("https://chime.us-east-1.amazonaws.com/_/as/chime/settings", "UnknownOperation"),
+    ] {
+        assert_eq!(seen(url).2, problem, "{url}");
+    }
+    let object = "https://gateway.test/_/as/s3/bucket/_/as/key";
+    let of_s3 = serde_json::json!({ "method": "GET", "url": object, "headers": { "authorization": signed("s3", "us-east-1") } });
+    assert_eq!(answer(&of_s3.to_string())["params"], serde_json::json!({ "Bucket": "bucket", "Key": "_/as/key" }));
+    // A bucket's name in front of the host: the rest is a key.
+    let below = of_s3.to_string().replace("gateway.test", "my-bucket.gateway.test");
+    let below = answers(&["identify", "--base-host", "gateway.test"], &below);
+    assert_eq!(below[0]["params"], serde_json::json!({ "Bucket": "my-bucket", "Key": "_/as/s3/bucket/_/as/key" }));
+}
+
+#[test]
 fn what_cannot_be_read_gets_a_problem_and_the_next_line_is_read() {
     let good = REQUESTS.lines().next().unwrap();
     let long = format!("{{\"method\":\"GET\",\"url\":\"/{}\"}}", "x".repeat(33 * 1024 * 1024));

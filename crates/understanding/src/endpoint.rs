@@ -10,20 +10,20 @@ const ENDPOINTS: &str = "/_/as/";
 
 /// An endpoint as the path names it, and the path behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct UnverifiedEndpoint<'a> {
+pub struct UnverifiedEndpoint<'a> {
     /// `/_/as/SERVICE`, as sent.
-    pub(crate) prefix: &'a str,
+    pub prefix: &'a str,
     /// The service, of letters, digits and `-` only: nothing that an HTTP API or a signature would
     /// write in another way.
-    pub(crate) service: &'a str,
+    pub service: &'a str,
     /// What follows: empty, or from its `/` on.
-    pub(crate) rest: &'a str,
+    pub rest: &'a str,
 }
 
 impl<'a> UnverifiedEndpoint<'a> {
     /// The endpoint at the beginning of `path`, decoded or not. The caller sees to it that the path is
     /// on the base host: behind a bucket's name it would be a key.
-    pub(crate) fn of(path: &'a str) -> Option<Self> {
+    pub fn of(path: &'a str) -> Option<Self> {
         let after = path.strip_prefix(ENDPOINTS)?;
         let (service, _) = after.split_at(after.find('/').unwrap_or(after.len()));
         let is_plain = service.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
@@ -36,7 +36,7 @@ impl<'a> UnverifiedEndpoint<'a> {
 
     /// The service's own path in one that was signed. SDKs leave away the slash of a path that is
     /// nothing else.
-    pub(crate) fn own_path(&self, signed: &str) -> String {
+    pub fn own_path(&self, signed: &str) -> String {
         match signed.strip_prefix(self.prefix) {
             None | Some("") => "/".to_owned(),
             Some(rest) => rest.to_owned(),
