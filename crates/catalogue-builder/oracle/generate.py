@@ -1,7 +1,8 @@
 """Drives the real botocore clients and writes down what they would send, one JSON line each.
 
 Every operation of every service, with minimal, full and hostile parameters, in every protocol
-that the service offers, and for S3 in both address styles. Nothing is sent: the request is taken
+that the service offers, at a gateway's one endpoint, at the service's own endpoint there, and for S3 in both address styles.
+Nothing is sent: the request is taken
 in `before-send`. Each line holds the request, signed, with every byte as a gateway would get it (a
 client with a custom endpoint), and what is expected: service, operation, parameters as given to
 the serializer, and the host and credential scope that the same call has without a custom endpoint.
@@ -336,11 +337,12 @@ class Driver:
         self.session = session
         self.skipped = collections.Counter()
 
-    def client(self, service, endpoint, style):
+    def client(self, service, endpoint, addressing, host_prefix=True):
         # Account-based hosts are a matter of taste: the regional ones serve the same.
         settings = {"retries": {"max_attempts": 0}, "account_id_endpoint_mode": "disabled", "parameter_validation": False}
-        if style:
-            settings["s3"] = {"addressing_style": style}
+        settings["inject_host_prefix"] = host_prefix
+        if addressing:
+            settings["s3"] = {"addressing_style": addressing}
         client = self.session.create_client(
             service,
             region_name=REGION,
@@ -370,6 +372,13 @@ class Driver:
             return captured.request
         raise RuntimeError("nothing was sent")
 
+    def near(self, service, style):
+        """A client of the gateway, as agents are told to set it up: docs/agents.md."""
+        if style == "service":
+            # There is no name in front of the endpoint of a service.
+            return self.client(service, f"https://{GATEWAY}/_/as/{service}", "path" if service == "s3" else None, False)
+        return self.client(service, f"https://{GATEWAY}", style if service == "s3" else None)
+
     def service(self, service, styles, sample):
         global forced_protocol
         model = self.session.get_service_model(service)
@@ -378,14 +387,14 @@ class Driver:
             forced_protocol = protocol
             for style in styles:
                 try:
-                    near, seen = self.client(service, f"https://{GATEWAY}", style)
-                    far, _ = self.client(service, None, style and "path")
+                    near, seen = self.near(service, style)
+                    far, _ = self.client(service, None, "path" if service == "s3" else None)
                 except (BotoCoreError, ValueError) as error:
                     self.skipped[f"{service}: client: {type(error).__name__}"] += 1
                     continue
                 for operation in near.meta.service_model.operation_names:
                     for number, kind in enumerate(KINDS):
-                        if sample(service, operation, kind, protocol):
+                        if sample(service, operation, kind, protocol, *([style] if style == "service" else [])):
                             yield from self.one(service, operation, kind, protocol, style, number, near, seen, far)
         forced_protocol = None
 
@@ -481,7 +490,7 @@ def drive(task):
     def sample(*key):
         return percent >= 100 or random.Random(f"{seed}:{key}").random() * 100 < percent
 
-    styles = ["path", "virtual"] if service == "s3" else [None]
+    styles = ["path", "virtual", "service"] if service == "s3" else ["gateway", "service"]
     lines = [json.dumps(line) for line in driver.service(service, styles, sample)]
     return service, lines, driver.skipped
 

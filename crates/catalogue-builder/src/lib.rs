@@ -62,6 +62,9 @@ pub enum BuildError {
         /// What is wrong.
         what: String,
     },
+    /// Real clients were not understood as they meant it.
+    #[error("{0}")]
+    Differences(String),
     /// The models could not be obtained as pinned.
     #[error("the models could not be obtained: {0}")]
     Source(String),

@@ -109,7 +109,8 @@ fn run_oracle(file: &str, is_whole: bool) -> Result<(), BuildError> {
     for difference in &report.unexpected {
         print(difference)?;
     }
-    print(&oracle::figures::table(&report.by_protocol))?;
+    print(&oracle::figures::table("protocol", &report.by_protocol))?;
+    print(&oracle::figures::table("endpoint", &report.by_style))?;
     let (used, unused): (Vec<_>, Vec<_>) = report.expected.uses().partition(|(_, times)| *times > 0);
     for (row, times) in used {
         print(&format!("expected {times} times: {row}"))?;
@@ -119,10 +120,10 @@ fn run_oracle(file: &str, is_whole: bool) -> Result<(), BuildError> {
     }
     if !report.unexpected.is_empty() {
         let count = report.unexpected.len();
-        return Err(BuildError::Source(format!("{count} differences are not in `oracle/expected.txt`")));
+        return Err(BuildError::Differences(format!("{count} differences are not in `oracle/expected.txt`")));
     }
     if is_whole && !unused.is_empty() {
-        return Err(BuildError::Source("`oracle/expected.txt` expects what does not happen".to_owned()));
+        return Err(BuildError::Differences("`oracle/expected.txt` expects what does not happen".to_owned()));
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ pub mod rewritten;
 mod tampering;
 mod values;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::BufRead;
 
@@ -62,6 +62,8 @@ impl fmt::Display for Difference {
 pub struct Report {
     /// Figures by protocol.
     pub by_protocol: BTreeMap<String, Figures>,
+    /// Figures by what the client was given as its endpoint, or by the address style of S3.
+    pub by_style: BTreeMap<String, Figures>,
     /// The differences that nobody expects, in the order of the requests.
     pub unexpected: Vec<Difference>,
     /// The list of those that are right, with how often each was met.
@@ -90,8 +92,13 @@ pub fn check(
     settings: Settings,
     mut progress: impl FnMut(usize),
 ) -> Result<Report, BuildError> {
-    let mut report =
-        Report { by_protocol: BTreeMap::new(), unexpected: Vec::new(), expected: ExpectedDifferences::committed()? };
+    let mut report = Report {
+        by_protocol: BTreeMap::new(),
+        by_style: BTreeMap::new(),
+        unexpected: Vec::new(),
+        expected: ExpectedDifferences::committed()?,
+    };
+    let (mut left_open, mut closed) = (BTreeMap::new(), BTreeSet::new());
     for (number, line) in lines.lines().enumerate() {
         let malformed = |what: &str| BuildError::Source(format!("line {}: {what}", number + 1));
         let line = line.map_err(|error| malformed(&error.to_string()))?;
@@ -110,9 +117,19 @@ pub fn check(
         checked.run();
         let Checked { figures, differences, .. } = checked;
         *report.by_protocol.entry(request.expected.protocol.clone()).or_default() += &figures;
+        *report.by_style.entry(request.expected.style.clone()).or_default() += &figures;
+        if figures.left_open > 0 {
+            left_open.insert(request.expected.call(), differences.first().cloned());
+        } else if figures.identified > 0 && request.unverified_endpoint().is_some() {
+            closed.insert(request.expected.call());
+        }
         report.unexpected.extend(differences.into_iter().filter(|one| !report.expected.covers(one)));
         progress(number + 1);
     }
+    // What the one endpoint leaves open the service's own must close.
+    let never_closed =
+        left_open.into_iter().filter(|(call, _)| !closed.contains(call)).filter_map(|(_, refused)| refused);
+    report.unexpected.extend(never_closed.map(|refused| Difference { what: "never-closed".to_owned(), ..refused }));
     Ok(report)
 }
 
@@ -192,9 +209,16 @@ impl Checked<'_> {
             }
             _ => false,
         };
-        let (figure, what) = match is_known {
-            true => (&mut self.figures.not_forwarded, "not-forwarded"),
-            false => (&mut self.figures.unidentified, "refused"),
+        let is_left_open = match refusal {
+            Refusal::Ambiguous { candidates } => {
+                candidates.contains(&wanted) && self.request.unverified_endpoint().is_none()
+            }
+            _ => false,
+        };
+        let (figure, what) = match (is_known, is_left_open) {
+            (true, _) => (&mut self.figures.not_forwarded, "not-forwarded"),
+            (false, true) => (&mut self.figures.left_open, "left-open"),
+            (false, false) => (&mut self.figures.unidentified, "refused"),
         };
         *figure += 1;
         self.differs(format!("{what}:{}", refusal.reason()), refusal.to_string());
@@ -265,7 +289,11 @@ fn round_trip(catalogue: &Catalogue, request: &WireRequest<'_>, found: &Understo
         host_prefix: "",
         from_chunked: false,
         body_is_signed: true,
-        endpoint: Endpoint::Any,
+        // As a frozen call is understood again.
+        endpoint: match request.endpoint {
+            Endpoint::Any => Endpoint::Any,
+            Endpoint::OfService(_) | Endpoint::Host(_) => Endpoint::Host(&found.upstream.host),
+        },
     };
     match catalogue.understand(&again, &Place::aws()) {
         Err(refusal) => Some(format!("refused: {}: {refusal}", refusal.reason())),

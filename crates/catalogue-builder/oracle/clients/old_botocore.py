@@ -8,7 +8,7 @@ import warnings
 
 import botocore.session
 from botocore.config import Config
-from recorder import GATEWAY, Writer, capture, styles_of
+from recorder import Writer, capture, endpoint_of, styles_of
 from shapes import REGION
 
 warnings.filterwarnings("ignore")
@@ -25,13 +25,15 @@ def main():
         clients = {}
         for style in styles_of(service):
             settings = {"retries": {"max_attempts": 0}, "parameter_validation": False}
+            settings["inject_host_prefix"] = style != "service"
             if service == "s3":
-                settings["s3"] = {"addressing_style": "path" if style == "path" else "virtual"}
+                # There is no name in front of the endpoint of a service.
+                settings["s3"] = {"addressing_style": "path" if style in ("path", "service") else "virtual"}
             try:
                 client = session.create_client(
                     service,
                     region_name=REGION,
-                    endpoint_url=GATEWAY if style == "gateway" else None,
+                    endpoint_url=endpoint_of(style, service),
                     aws_access_key_id="AKIDEXAMPLE",
                     aws_secret_access_key="secret",
                     config=Config(**settings),
@@ -52,6 +54,7 @@ def main():
                 lambda parameters, style: clients[style]._make_api_call(operation, parameters),
                 tuple(clients),
             )
+            writer.flush()
     writer.finish()
 
 

@@ -1,7 +1,7 @@
 //! What an HTTP API does to a path, and whether the gateway finds its way back.
 
 use countersign_catalogue::{Catalogue, Place, Understood};
-use countersign_understanding::{DoorPath, NotVerified};
+use countersign_understanding::{DoorPath, NotVerified, UnverifiedEndpoint};
 
 use super::recorded::Recorded;
 
@@ -45,7 +45,12 @@ pub(crate) fn as_http_api_gives_it(path: &str) -> String {
 /// Sends the request through the door and compares with what it is without one.
 pub(crate) fn recover(catalogue: &Catalogue, request: &Recorded, plain: &Understood) -> Recovery {
     let given = as_http_api_gives_it(&request.path);
-    let (verified, path) = match request.verify(DoorPath::Decoded(&given)) {
+    let endpoint = request.unverified_endpoint().and_then(|_| UnverifiedEndpoint::of(&given));
+    let door_path = match endpoint {
+        Some(endpoint) => DoorPath::DecodedBehind(endpoint.prefix, endpoint.rest),
+        None => DoorPath::Decoded(&given),
+    };
+    let (verified, path) = match request.verify(door_path) {
         Ok(verified) => verified,
         Err(NotVerified::PathLost) => return Recovery::OtherDoor,
         Err(NotVerified::Signature(error)) => return Recovery::Wrong(format!("`{given}`: {error}")),

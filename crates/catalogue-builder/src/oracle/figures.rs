@@ -15,6 +15,8 @@ pub struct Figures {
     pub aliases: usize,
     /// Identified as something else.
     pub wrong: usize,
+    /// Refused at the gateway's one endpoint, as the bytes fit services on different hosts, which the refusal names.
+    pub left_open: usize,
     /// Not identified.
     pub unidentified: usize,
     /// Identified, and refused as of a kind that is not forwarded: event streams, old signatures.
@@ -39,11 +41,12 @@ pub struct Figures {
 type Column = (&'static str, fn(&Figures) -> usize);
 
 /// The columns of the table, in its order.
-const COLUMNS: [Column; 13] = [
+const COLUMNS: [Column; 14] = [
     ("requests", |figures| figures.requests),
     ("identified", |figures| figures.identified),
     ("aliases", |figures| figures.aliases),
     ("wrong", |figures| figures.wrong),
+    ("left open", |figures| figures.left_open),
     ("unidentified", |figures| figures.unidentified),
     ("not forwarded", |figures| figures.not_forwarded),
     ("unsigned", |figures| figures.unsigned),
@@ -63,6 +66,7 @@ impl AddAssign<&Figures> for Figures {
             identified,
             aliases,
             wrong,
+            left_open,
             unidentified,
             not_forwarded,
             unsigned,
@@ -77,6 +81,7 @@ impl AddAssign<&Figures> for Figures {
         self.identified += identified;
         self.aliases += aliases;
         self.wrong += wrong;
+        self.left_open += left_open;
         self.unidentified += unidentified;
         self.not_forwarded += not_forwarded;
         self.unsigned += unsigned;
@@ -89,15 +94,15 @@ impl AddAssign<&Figures> for Figures {
     }
 }
 
-/// The figures as a table, a line for each protocol and one for all.
-pub fn table(by_protocol: &BTreeMap<String, Figures>) -> String {
+/// The figures as a table: a line for each key, of which `heading` says what they are, and one for all.
+pub fn table(heading: &str, figures: &BTreeMap<String, Figures>) -> String {
     let mut total = Figures::default();
-    by_protocol.values().for_each(|figures| total += figures);
-    let mut out = format!("{:<12}", "protocol");
+    figures.values().for_each(|figures| total += figures);
+    let mut out = format!("{heading:<12}");
     for (name, _) in COLUMNS {
         let _ = write!(out, " {name:>13}");
     }
-    let rows = by_protocol.iter().map(|(name, figures)| (name.as_str(), figures));
+    let rows = figures.iter().map(|(name, figures)| (name.as_str(), figures));
     for (name, figures) in rows.chain([("all", &total)]) {
         let _ = write!(out, "\n{name:<12}");
         for (_, figure) in COLUMNS {

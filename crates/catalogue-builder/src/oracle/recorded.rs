@@ -6,7 +6,7 @@ use bytes::Bytes;
 use countersign_catalogue::{Catalogue, Endpoint, WireRequest};
 use countersign_domain::{Timestamp, Value};
 use countersign_sigv4::{Presented, SecretKey, UnverifiedRequest, Verified};
-use countersign_understanding::{DoorPath, NotVerified};
+use countersign_understanding::{DoorPath, NotVerified, UnverifiedEndpoint};
 use serde_json::Value as Json;
 
 use super::values;
@@ -42,6 +42,13 @@ pub(crate) struct Expected {
     /// Signing name and region; none for what is not signed with SigV4.
     pub(crate) scope: Option<(String, String)>,
     pub(crate) path: String,
+}
+
+impl Expected {
+    /// The call, whatever the endpoint: service, operation, protocol and kind.
+    pub(crate) fn call(&self) -> [String; 4] {
+        [&self.service, &self.operation, &self.protocol, &self.kind].map(Clone::clone)
+    }
 }
 
 impl Recorded {
@@ -83,6 +90,11 @@ impl Recorded {
         }
     }
 
+    /// The endpoint of a service that the client was told to use, found as the gateway finds it.
+    pub(crate) fn unverified_endpoint(&self) -> Option<UnverifiedEndpoint<'_>> {
+        self.host_prefix.is_empty().then(|| UnverifiedEndpoint::of(&self.path)).flatten()
+    }
+
     /// Whether the client signed with SigV4.
     pub(crate) fn is_signed(&self) -> bool {
         self.headers.iter().any(|(name, value)| name == "authorization" && value.starts_with("AWS4-HMAC-SHA256"))
@@ -95,9 +107,13 @@ impl Recorded {
         countersign_understanding::verify(&presented, &request, path, &SecretKey::new(SECRET), NOW)
     }
 
-    /// What the gateway hands on after verifying.
-    pub(crate) fn opened(&self, catalogue: &Catalogue, verified: Option<Verified>, path: String) -> Opened<'_> {
+    /// What the gateway hands on after verifying; `signed_path` is the path as the client signed it.
+    pub(crate) fn opened(&self, catalogue: &Catalogue, verified: Option<Verified>, signed_path: String) -> Opened<'_> {
         let mut headers = self.headers.clone();
+        let path = match self.unverified_endpoint() {
+            Some(endpoint) => endpoint.own_path(&signed_path),
+            None => signed_path,
+        };
         let Some(verified) = verified else {
             // Operations that are not signed: the scope is the service's own.
             let service = catalogue.service(&self.expected.service);
@@ -143,7 +159,7 @@ impl Opened<'_> {
             host_prefix: &self.request.host_prefix,
             from_chunked: self.from_chunked,
             body_is_signed: self.body_is_signed,
-            endpoint: Endpoint::Any,
+            endpoint: self.request.unverified_endpoint().map_or(Endpoint::Any, |own| Endpoint::OfService(own.service)),
         }
     }
 }

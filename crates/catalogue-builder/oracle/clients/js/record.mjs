@@ -109,7 +109,7 @@ async function moduleOf(serviceId) {
   return modules.get(name);
 }
 
-function clientOf(module, style) {
+function clientOf(module, style, service) {
   const [, Client] = Object.entries(module).find(([name]) => name.endsWith("Client") && !name.startsWith("__"));
   return new Client({
     region: "eu-central-1",
@@ -118,7 +118,9 @@ function clientOf(module, style) {
     maxAttempts: 1,
     useQueueUrlAsEndpoint: false,
     ...(style === "gateway" ? { endpoint: GATEWAY } : {}),
-    ...(style === "path" ? { forcePathStyle: true } : {}),
+    // There is no name in front of the endpoint of a service.
+    ...(style === "service" ? { endpoint: `${GATEWAY}/_/as/${service}`, disableHostPrefix: true } : {}),
+    ...(style === "path" || style === "service" ? { forcePathStyle: true } : {}),
   });
 }
 
@@ -137,7 +139,7 @@ for await (const text of createInterface({ input: process.stdin })) {
   const { module, names } = found;
   const [input, params] = known(names, ["struct", plan.input], plan.params);
   const key = `${plan.service} ${plan.style}`;
-  if (!clients.has(key)) clients.set(key, clientOf(module, plan.style));
+  if (!clients.has(key)) clients.set(key, clientOf(module, plan.style, plan.service));
   const Command = Object.entries(module).find(([name]) => name.toLowerCase() === `${plan.operation}Command`.toLowerCase())?.[1];
   if (!Command) {
     skip(`no command ${plan.service}:${plan.operation}`);
