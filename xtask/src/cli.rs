@@ -173,9 +173,25 @@ pub(crate) struct OracleOptions {
     /// Whose requests
     #[arg(long, value_enum, default_value_t = Client::Botocore)]
     pub(crate) client: Client,
+    /// How many processes write requests, where the client is in Python; as many as there are processors when not given
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) jobs: Option<u32>,
     /// Arguments of the generator, as in `-- --services s3,iam` or, of botocore, `-- --sample 5 --seed 7`
     #[arg(last = true)]
     pub(crate) arguments: Vec<String>,
+}
+
+impl OracleOptions {
+    /// Arguments for a recorder that takes `--jobs`.
+    pub(crate) fn words(&self) -> Vec<String> {
+        let jobs = self.jobs.iter().flat_map(|jobs| ["--jobs".to_owned(), jobs.to_string()]);
+        jobs.chain(self.arguments.iter().cloned()).collect()
+    }
+
+    /// Whether only some requests are compared.
+    pub(crate) fn is_part(&self) -> bool {
+        !self.arguments.is_empty()
+    }
 }
 
 /// Options of `bench`.
@@ -220,6 +236,20 @@ impl FuzzTarget {
             FuzzTarget::Identify => "identify",
             FuzzTarget::Parsers => "parsers",
             FuzzTarget::Verifier => "verifier",
+        }
+    }
+}
+
+impl Client {
+    /// The word on the command line.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Client::Botocore => "botocore",
+            Client::Cli => "cli",
+            Client::Js => "js",
+            Client::Rust => "rust",
+            Client::OldBotocore => "old-botocore",
+            Client::Moto => "moto",
         }
     }
 }

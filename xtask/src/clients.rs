@@ -25,26 +25,30 @@ const RECORDERS: &str = "crates/catalogue-builder/oracle/clients";
 /// explained.
 pub(crate) fn oracle(options: &OracleOptions) -> Outcome {
     let script = |name: &str| format!("{RECORDERS}/{name}");
-    let words = |script: String| std::iter::once(script).chain(options.arguments.iter().cloned()).collect::<Vec<_>>();
+    let words = |script: String, more: Vec<String>| std::iter::once(script).chain(more).collect::<Vec<_>>();
     let folder = workspace::target().join("oracle");
     fs::create_dir_all(&folder).map_err(|source| TaskError::File { path: folder.clone(), source })?;
     let requests = match options.client {
         Client::Botocore => return models::oracle(options),
         Client::Cli => {
             let requests = folder.join("cli.jsonl");
-            record(&venv("clients-cli")?, &words(script("cli.py")), &requests)?;
+            record(&venv("clients-cli")?, &words(script("cli.py"), options.words()), &requests)?;
             requests
         }
         Client::OldBotocore => {
             let requests = folder.join("old-botocore.jsonl");
-            record(&venv("clients-old-botocore")?, &words(script("old_botocore.py")), &requests)?;
+            record(
+                &venv("clients-old-botocore")?,
+                &words(script("old_botocore.py"), options.arguments.clone()),
+                &requests,
+            )?;
             requests
         }
         Client::Js => javascript(&folder, &options.arguments)?,
         Client::Rust => rust(&folder)?,
-        Client::Moto => return moto(&folder, &options.arguments),
+        Client::Moto => return moto(&folder, options),
     };
-    compare(&requests)
+    compare(&requests, options)
 }
 
 fn venv(name: &str) -> Outcome<Venv> {
@@ -108,7 +112,7 @@ const MOTO_SERVICES: &str = "acm,apigateway,apigatewayv2,appsync,athena,autoscal
     glacier,glue,guardduty,iam,iot,kinesis,kms,lambda,logs,mediastore,organizations,pinpoint,rds,redshift,route53,\
     route53resolver,s3,s3control,sagemaker,scheduler,secretsmanager,ses,sesv2,sns,sqs,ssm,stepfunctions,sts,swf,wafv2,xray";
 
-fn moto(folder: &Path, arguments: &[String]) -> Outcome {
+fn moto(folder: &Path, options: &OracleOptions) -> Outcome {
     tools::need(&[Tool::CCompiler, Tool::Python])?;
     let (requests, rewritten) = (folder.join("moto.jsonl"), folder.join("moto-rewritten.jsonl"));
     let generate = ["crates/catalogue-builder/oracle/generate.py", "--services", MOTO_SERVICES, "--sample", "20"];
@@ -121,15 +125,29 @@ fn moto(folder: &Path, arguments: &[String]) -> Outcome {
     let python = Venv::install("moto", &workspace::root().join("crates/local/emulators/requirements.txt"))?;
     let mut compare = python.program("python");
     compare.arg("-B").arg(format!("{RECORDERS}/moto.py")).arg(&requests).arg(&rewritten);
-    run("compare the answers of moto", compare.args(arguments))
+    compare.arg("--figures").arg(figures(options));
+    run("compare the answers of moto", compare.args(&options.arguments))
 }
 
-fn compare(requests: &Path) -> Outcome {
+/// Where a run keeps its figures: with what is committed if it was a whole one.
+fn figures(options: &OracleOptions) -> PathBuf {
+    match options.is_part() {
+        true => workspace::target().join("oracle/figures-of-a-part.txt"),
+        false => models::figures(options.client),
+    }
+}
+
+fn compare(requests: &Path, options: &OracleOptions) -> Outcome {
     tools::need(&[Tool::CCompiler, Tool::Python])?;
     let mut build = cargo();
     run("build the program", build.args(["build", "--locked", "--package", "countersign-cli"]))?;
     let mut compare = program("sh");
-    compare.args(["-c", "exec python3 -B \"$1/compare.py\" \"$2\" \"$1/explained.txt\" <\"$3\"", "sh", RECORDERS]);
-    compare.arg(workspace::target().join("debug/countersign")).arg(requests);
+    compare.args([
+        "-c",
+        "exec python3 -B \"$1/compare.py\" \"$2\" \"$1/explained.txt\" \"$4\" <\"$3\"",
+        "sh",
+        RECORDERS,
+    ]);
+    compare.arg(workspace::target().join("debug/countersign")).arg(requests).arg(figures(options));
     run("compare them with what is understood", &mut compare)
 }

@@ -9,7 +9,7 @@ use std::{
 use clap::ValueEnum;
 
 use crate::{
-    cli::{CatalogueOptions, Data, FuzzOptions, FuzzTarget, OracleOptions},
+    cli::{CatalogueOptions, Client, Data, FuzzOptions, FuzzTarget, OracleOptions},
     error::{Outcome, TaskError},
     steps::{cargo, output_of, program, run},
     tools::{self, Tool},
@@ -186,13 +186,19 @@ pub(crate) fn oracle(options: &OracleOptions) -> Outcome {
     // The requests go to a file, the generator's figures to stderr.
     generate.args(["-c", "out=$1; shift; exec \"$@\" >\"$out\"", "sh"]).arg(&requests);
     generate.arg(python.program("python").get_program()).arg("crates/catalogue-builder/oracle/generate.py");
-    run("let the clients write their requests", generate.args(&options.arguments))?;
+    run("let the clients write their requests", generate.args(options.words()))?;
     let mut compare = builder("catalogue");
     compare.args(["oracle", "check"]).arg(&requests);
-    if !options.arguments.is_empty() {
-        compare.arg("--part");
-    }
+    match options.is_part() {
+        true => compare.arg("--part"),
+        false => compare.arg("--figures").arg(figures(options.client)),
+    };
     run("compare them with what is understood", &mut compare)
+}
+
+/// Where the figures of a whole run are kept.
+pub(crate) fn figures(client: Client) -> PathBuf {
+    workspace::root().join(format!("crates/catalogue-builder/oracle/figures/{}.txt", client.word()))
 }
 
 /// The address space of a fuzzing process, in KiB: a case that takes more fails.

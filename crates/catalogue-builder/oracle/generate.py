@@ -99,6 +99,8 @@ FORMS = {
     "OutpostId": "op-01ac5d28a6a232904",
     "PredictEndpoint": f"https://realtime.machinelearning.{REGION}.amazonaws.com",
 }
+# The client puts the account before any host, and nothing stands before the endpoint of a service.
+NO_OWN_ENDPOINT = {"s3control"}
 # Set while clients are made: which protocol the service model should claim to speak.
 forced_protocol = None
 
@@ -490,7 +492,8 @@ def drive(task):
     def sample(*key):
         return percent >= 100 or random.Random(f"{seed}:{key}").random() * 100 < percent
 
-    styles = ["path", "virtual", "service"] if service == "s3" else ["gateway", "service"]
+    styles = ["path", "virtual"] if service == "s3" else ["gateway"]
+    styles += [] if service in NO_OWN_ENDPOINT else ["service"]
     lines = [json.dumps(line) for line in driver.service(service, styles, sample)]
     return service, lines, driver.skipped
 

@@ -1,5 +1,6 @@
 //! `countersign-catalogue-builder build`: writes the blob.
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -15,11 +16,11 @@ fn main() -> ExitCode {
     let outcome = match words.as_slice() {
         ["build", options @ ..] => run_build(options),
         ["fuzz", target, seconds, options @ ..] => run_fuzz(target, seconds, options),
-        ["oracle", "check", file] => run_oracle(file, true),
-        ["oracle", "check", file, "--part"] => run_oracle(file, false),
+        ["oracle", "check", file, "--figures", figures] => run_oracle(file, Some(figures)),
+        ["oracle", "check", file, "--part"] => run_oracle(file, None),
         ["oracle", "rewrite", file] => run_rewrite(file),
         _ => Err(BuildError::Source(
-            "usage: build [--models DIR] [--out FILE] [--since FILE] | oracle check FILE [--part] | oracle rewrite FILE \
+            "usage: build [--models DIR] [--out FILE] [--since FILE] | oracle check FILE --part|--figures OUT | oracle rewrite FILE \
              | fuzz TARGET SECONDS [SEED [CASE]]"
                 .to_owned(),
         )),
@@ -93,8 +94,9 @@ fn run_fuzz(target: &str, seconds: &str, options: &[&str]) -> Result<(), BuildEr
     fuzz::run(settings, tell).map(|outcome| tell(&outcome))
 }
 
-/// Compares the requests in `file`; where they are not all there are, the list of what is expected may go unused.
-fn run_oracle(file: &str, is_whole: bool) -> Result<(), BuildError> {
+/// Compares the requests in `file`. If they are all there are, their figures go to the file `figures`, and each row of what
+/// is expected must be met.
+fn run_oracle(file: &str, figures: Option<&str>) -> Result<(), BuildError> {
     let failed = |source| BuildError::File { path: file.to_owned(), source };
     let opened = std::fs::File::open(file).map_err(failed)?;
     let settings = oracle::Settings { reach: oracle::Reach::Some(4), every_byte_of_one_in: 200, seed: 1 };
@@ -109,12 +111,12 @@ fn run_oracle(file: &str, is_whole: bool) -> Result<(), BuildError> {
     for difference in &report.unexpected {
         print(difference)?;
     }
-    print(&oracle::figures::table("protocol", &report.by_protocol))?;
-    print(&oracle::figures::table("endpoint", &report.by_style))?;
+    let by_protocol = oracle::figures::table("protocol", &report.by_protocol);
+    let by_style = oracle::figures::table("endpoint", &report.by_style);
+    print(&format!("{by_protocol}\n\n{by_style}"))?;
     let (used, unused): (Vec<_>, Vec<_>) = report.expected.uses().partition(|(_, times)| *times > 0);
-    for (row, times) in used {
-        print(&format!("expected {times} times: {row}"))?;
-    }
+    let used: Vec<String> = used.into_iter().map(|(row, times)| format!("expected {times} times: {row}")).collect();
+    used.iter().try_for_each(|row| print(row))?;
     for (row, _) in &unused {
         print(&format!("never met: {row}"))?;
     }
@@ -122,8 +124,15 @@ fn run_oracle(file: &str, is_whole: bool) -> Result<(), BuildError> {
         let count = report.unexpected.len();
         return Err(BuildError::Differences(format!("{count} differences are not in `oracle/expected.txt`")));
     }
-    if is_whole && !unused.is_empty() {
+    let Some(figures) = figures else { return Ok(()) };
+    if !unused.is_empty() {
         return Err(BuildError::Differences("`oracle/expected.txt` expects what does not happen".to_owned()));
     }
-    Ok(())
+    let services: BTreeSet<_> = report.operations.iter().map(|(service, _)| service).collect();
+    let (operations, services, version) = (report.operations.len(), services.len(), Catalogue::embedded().version());
+    let text = format!(
+        "{operations} operations of {services} services, {version}\n\n{by_protocol}\n\n{by_style}\n\n{}\n",
+        used.join("\n")
+    );
+    std::fs::write(figures, text).map_err(|source| BuildError::File { path: figures.to_owned(), source })
 }

@@ -64,6 +64,8 @@ pub struct Report {
     pub by_protocol: BTreeMap<String, Figures>,
     /// Figures by what the client was given as its endpoint, or by the address style of S3.
     pub by_style: BTreeMap<String, Figures>,
+    /// The operations that were met, with their services.
+    pub operations: BTreeSet<(String, String)>,
     /// The differences that nobody expects, in the order of the requests.
     pub unexpected: Vec<Difference>,
     /// The list of those that are right, with how often each was met.
@@ -95,6 +97,7 @@ pub fn check(
     let mut report = Report {
         by_protocol: BTreeMap::new(),
         by_style: BTreeMap::new(),
+        operations: BTreeSet::new(),
         unexpected: Vec::new(),
         expected: ExpectedDifferences::committed()?,
     };
@@ -118,6 +121,7 @@ pub fn check(
         let Checked { figures, differences, .. } = checked;
         *report.by_protocol.entry(request.expected.protocol.clone()).or_default() += &figures;
         *report.by_style.entry(request.expected.style.clone()).or_default() += &figures;
+        report.operations.insert((request.expected.service.clone(), request.expected.operation.clone()));
         if figures.left_open > 0 {
             left_open.insert(request.expected.call(), differences.first().cloned());
         } else if figures.identified > 0 && request.unverified_endpoint().is_some() {

@@ -12,9 +12,11 @@ import json
 import multiprocessing
 import os
 import sys
+import tempfile
 import warnings
 
 from awscli import clidriver
+from botocore.tokens import FrozenAuthToken
 from recorder import Writer, capture, endpoint_of, styles_of
 from shapes import REGION, plain
 
@@ -48,6 +50,8 @@ class Commands:
         self.driver = clidriver.create_clidriver()
         self.session = self.driver.session
         self.session.register("before-send", capture)
+        # Services that take bearer tokens get one.
+        self.session.get_auth_token = lambda **_: FrozenAuthToken("token")
         self.base = self.driver._create_parser(self.driver._get_command_table())
         self.keep_clients()
         self.note_handlers()
@@ -108,17 +112,28 @@ def words_of(table, parameters):
     """The words of a command with these parameters."""
     if "cli-input-json" in table:
         return ["--cli-input-json", json.dumps(parameters)]
-    # What writes an answer into a file takes no JSON; the file comes last.
-    words, options = [], {getattr(option, "_serialized_name", None): option for option in table.values()}
+    # What writes an answer into a file takes no JSON. The file comes first: options with many values would take it for one.
+    words, options = [os.devnull], {}
+    for option in table.values():
+        # The first: of flags the other one says no.
+        options.setdefault(getattr(option, "_serialized_name", None), option)
+    if "bootstrap-method" in table:
+        words = ["--outfile", os.devnull, "--bootstrap-method", "QRCodePNG"]
     for name, value in parameters.items():
         option = options[name].cli_name
         if isinstance(value, bool):
             words.append(option if value else option.replace("--", "--no-", 1))
         elif isinstance(value, (dict, list)):
             words += [option, json.dumps(value)]
+        elif is_stream(options[name]):
+            words += [option, blob_file]
         else:
             words += [option, str(value)]
-    return words + ([os.devnull] if "outfile" in table else [])
+    return words
+
+
+def is_stream(option):
+    return getattr(option.argument_model, "serialization", {}).get("streaming", False)
 
 
 def drive(service):
@@ -137,6 +152,8 @@ def drive(service):
 
             def send(parameters, style):
                 endpoint = endpoint_of(style, service)
+                # There is no name in front of the endpoint of a service.
+                os.environ["AWS_DISABLE_HOST_PREFIX_INJECTION"] = "true" if style == "service" else "false"
                 line = [name, word] + (["--endpoint-url", endpoint] if endpoint else [])
                 commands.run(line, operation, parameters, shape)
 
@@ -144,7 +161,13 @@ def drive(service):
     return service, writer.lines, writer.skipped
 
 
-commands = None
+commands, blob_file = None, None
+
+
+def use_blob(name):
+    """Where the bytes are that commands read from a file."""
+    global blob_file
+    blob_file = name
 
 
 def main():
@@ -163,7 +186,11 @@ def main():
         arguments.error(f"no such service: {', '.join(sorted(unknown))}")
     writer = Writer("cli")
     # New processes from time to time: clients and parsers stay in memory.
-    with multiprocessing.Pool(options.jobs, maxtasksperchild=20) as pool:
+    with tempfile.NamedTemporaryFile() as blob, multiprocessing.Pool(
+        options.jobs, use_blob, (blob.name,), maxtasksperchild=20
+    ) as pool:
+        blob.write(BLOB)
+        blob.flush()
         for done, (service, lines, skipped) in enumerate(pool.imap(drive, chosen), 1):
             writer.flush(lines, skipped)
             if done % 20 == 0 or done == len(chosen):

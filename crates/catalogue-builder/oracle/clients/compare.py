@@ -1,15 +1,15 @@
 """Compares what `countersign identify` says of recorded requests with what the clients were asked to do.
 
-usage: python3 compare.py COUNTERSIGN EXPLAINED < requests.jsonl
+usage: python3 compare.py COUNTERSIGN EXPLAINED FIGURES < requests.jsonl
 
-Every difference must be in EXPLAINED, a list with a reason per row; figures go to stdout, differences that nobody explained too.
+Every difference must be in EXPLAINED, a list with a reason per row; figures go to stdout and, if nothing is
+left unexplained, to the file FIGURES; differences that nobody explained to stdout.
 Exit code 1 if there are any, or if a row of the list explains nothing of a client that was recorded.
 """
 
 import collections
 import fnmatch
 import json
-import re
 import subprocess
 import sys
 import threading
@@ -36,6 +36,9 @@ class Explained:
                 self.used[number] += 1
                 return number
         return None
+
+    def uses(self):
+        return "".join(f"{self.used[row[0]]:>6} explained: {' | '.join(row[1:])}\n" for row in self.rows if self.used[row[0]])
 
     def idle(self, clients):
         return [row for row in self.rows if not self.used[row[0]] and any(fnmatch.fnmatchcase(one, row[1]) for one in clients)]
@@ -82,7 +85,7 @@ def differences(expect, answer, url):
     if found != wanted and wanted not in answer["aliases"]:
         yield f"unidentified: {reason}" if answer["service"] is None else f"wrong: {found}"
         return
-    if reason and reason.startswith("Ambiguous: ") and expect["style"] == "gateway":
+    if reason and reason.startswith("Ambiguous: ") and expect["style"] != "service":
         yield f"left open: {reason}"
     elif reason:
         yield f"refused: {reason}"
@@ -109,6 +112,24 @@ def differences(expect, answer, url):
             yield f"upstream: {upstream} instead of {host}"
 
 
+COLUMNS = ("services", "operations", "requests", "identified", "aliases", "left open", "refused", "unidentified", "wrong", "unexplained")
+
+
+def table_of(figures, services):
+    """A line for each protocol, and one for all."""
+    lines = [f"{'protocol':<12}" + "".join(f" {name:>12}" for name in COLUMNS)]
+    every = collections.Counter()
+    for protocol, count in sorted(figures.items()):
+        count["services"] = len({service for service, _ in services[protocol]})
+        count["operations"] = len(services[protocol])
+        every.update(count)
+    every["services"] = len({service for found in services.values() for service, _ in found})
+    every["operations"] = len({one for found in services.values() for one in found})
+    for protocol, count in [*sorted(figures.items()), ("all", every)]:
+        lines.append(f"{protocol:<12}" + "".join(f" {count[name]:>12}" for name in COLUMNS))
+    return "\n".join(lines)
+
+
 def main():
     program, explained = sys.argv[1], Explained(sys.argv[2])
     lines = [json.loads(text) for text in sys.stdin]
@@ -123,7 +144,7 @@ def main():
 
     threading.Thread(target=feed, daemon=True).start()
     figures = collections.defaultdict(collections.Counter)
-    services = collections.defaultdict(set)
+    services, clients = collections.defaultdict(set), set()
     unexplained = collections.Counter()
     examples = {}
     for entry in lines:
@@ -131,11 +152,12 @@ def main():
         expect = entry["expect"]
         client, name = expect["client"], f"{expect['service']}:{expect['operation']}"
         protocol = answer["protocol"] or "unidentified"
-        count = figures[client, protocol]
+        clients.add(client)
+        count = figures[protocol]
         count["requests"] += 1
-        services[client, protocol].add(expect["service"])
+        services[protocol].add((expect["service"], expect["operation"]))
         found = list(differences(expect, answer, entry["url"]))
-        kinds = {re.split("[: ]", one)[0] for one in found}
+        kinds = {one.split(":")[0] for one in found}
         count["identified"] += not kinds & {"unidentified", "wrong"}
         count["aliases"] += bool(answer["aliases"])
         for kind in kinds:
@@ -147,15 +169,17 @@ def main():
                 count["unexplained"] += 1
     if identify.stdout.readline() or identify.wait():
         sys.exit("`countersign identify` did not answer line by line")
-    for (client, protocol), count in sorted(figures.items()):
-        shown = ", ".join(f"{value} {kind}" for kind, value in count.items() if value)
-        print(f"{client} {protocol}: {len(services[client, protocol])} services, {shown}")
+    table = table_of(figures, services)
+    print(table)
     for (client, name, one), count in sorted(unexplained.items()):
         print(f"unexplained: {client} | {name} | {one} ({count} times; {' '.join(examples[client, name, one])})")
-    idle = explained.idle({client for client, _ in figures})
+    idle = explained.idle(clients)
     for number, *row in idle:
         print(f"explains nothing: line {number}: {' | '.join(row[:3])}")
     print(f"{sum(unexplained.values())} unexplained differences, {sum(explained.used.values())} explained")
+    if not unexplained:
+        with open(sys.argv[3], "w", encoding="utf-8") as file:
+            file.write(table + "\n" + explained.uses())
     sys.exit(1 if unexplained else 0)
 
 

@@ -96,6 +96,7 @@ def main():
     arguments.add_argument("rewritten")
     arguments.add_argument("--sample", type=int, default=200)
     arguments.add_argument("--seed", type=int, default=1)
+    arguments.add_argument("--figures")
     options = arguments.parse_args()
     with open(options.requests, encoding="utf-8") as lines:
         sent = [json.loads(line) for line in lines]
@@ -135,8 +136,14 @@ def main():
         server.terminate()
         server.wait()
     shown = ", ".join(f"{count} {protocol}" for protocol, count in sorted(protocols.items()))
-    print(f"passed over {passed_over} that moto does not know or fails at")
-    print(f"{len(operations)} operations ({shown}); statuses {dict(sorted(statuses.items()))}; {differing} answers differ")
+    figures = [
+        f"{len(operations)} operations ({shown}), passed over {passed_over} that moto does not know or fails at",
+        f"statuses {', '.join(f'{status}: {count}' for status, count in sorted(statuses.items()))}; {differing} answers differ",
+    ]
+    print("\n".join(figures))
+    if options.figures and not differing:
+        with open(options.figures, "w", encoding="utf-8") as file:
+            file.write("\n".join(figures) + "\n")
     sys.exit(1 if differing or len(operations) < options.sample else 0)
 
 

@@ -45,6 +45,9 @@ def endpoint_of(style, service):
 def styles_of(service):
     """Where the client sends to: AWS's own hosts, a gateway's one endpoint and that of the service, and for buckets both ways
     to address them."""
+    if service == "s3control":
+        # The client puts the account before any host, and nothing stands before the endpoint of a service.
+        return ("aws", "gateway")
     return ("aws", "gateway", "service", "path") if service == "s3" else ("aws", "gateway", "service")
 
 

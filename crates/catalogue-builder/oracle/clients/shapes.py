@@ -96,6 +96,9 @@ class Values:
             "AccountId": ACCOUNT,
             "Bucket": "my-bucket",
             "CopySource": "source-bucket/source-key",
+            "KvsARN": f"arn:aws:cloudfront::{ACCOUNT}:key-value-store/01234567-89ab-cdef-0123-456789abcdef",
+            "OutpostId": "op-01ac5d28a6a232904",
+            "PredictEndpoint": f"https://realtime.machinelearning.{REGION}.amazonaws.com",
             "QueueUrl": f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/some-queue",
             "accountId": ACCOUNT,
         }

@@ -4,8 +4,9 @@ use super::scope::UnverifiedScope;
 
 /// The ends of AWS's own host names.
 ///
-/// Source: `dnsSuffix` and `dualStackDnsSuffix` in botocore's `partitions.json`.
-const AWS_SUFFIXES: [&str; 13] = [
+/// Source: `dnsSuffix` and `dualStackDnsSuffix` in botocore's `partitions.json`; `aws.amazon.com` from the endpoint rules of
+/// `signin`.
+const AWS_SUFFIXES: [&str; 14] = [
     "amazonaws.com",
     "amazonaws.com.cn",
     "amazonaws.eu",
@@ -14,6 +15,7 @@ const AWS_SUFFIXES: [&str; 13] = [
     "api.aws",
     "api.aws.hci.ic.gov",
     "api.aws.ic.gov",
+    "aws.amazon.com",
     "c2s.ic.gov",
     "cloud.adc-e.uk",
     "csp.hci.ic.gov",
@@ -133,6 +135,7 @@ mod tests {
             ("sqs.eu-west-1.amazonaws.com", Some("eu-west-1")),
             ("us-east-1.s3-eu-west-1.amazonaws.com", Some("eu-west-1")),
             ("iam.amazonaws.com", None),
+            ("eu-west-1.signin.aws.amazon.com", Some("eu-west-1")),
             ("sqs.eu-west-1.example.com", None),
         ] {
             assert_eq!(region(host, is_region), expected, "{host}");

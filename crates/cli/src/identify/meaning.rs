@@ -131,6 +131,9 @@ impl Sought<'_> {
         };
         let scope = |name: &str| UnverifiedScope { signing_name: name.to_owned(), signing_region: region.to_owned() };
         let mut found: Vec<Found> = names.into_iter().filter_map(|name| self.identify(scope(name)).ok()).collect();
+        if let Some(own) = self.unverified_endpoint("") {
+            narrow(&mut found, |one| one.service == own.service);
+        }
         narrow(&mut found, |one| self.went_to(one));
         narrow(&mut found, |one| one.parameters.is_some());
         narrow(&mut found, |one| one.refusal.is_none());
