@@ -96,12 +96,14 @@ fn javascript(folder: &Path, services: &[String]) -> Outcome<PathBuf> {
 fn rust(folder: &Path) -> Outcome<PathBuf> {
     tools::need(&[Tool::CCompiler, Tool::Python])?;
     let requests = folder.join("rust.jsonl");
+    let sources = workspace::root().join(RECORDERS).join("rust");
+    let target = workspace::target().join("clients-rust");
     let mut build = cargo();
-    // With the features of the whole workspace: otherwise every SDK would be compiled a second time.
-    run("build the recorder", build.args(["build", "--locked", "--workspace", "--example", "record_requests"]))?;
+    build.args(["build", "--locked", "--manifest-path"]).arg(sources.join("Cargo.toml"));
+    run("build the recorder", build.arg("--target-dir").arg(&target))?;
     let mut recorder = program("sh");
     recorder.args(["-c", "exec \"$1\" >\"$2\"", "sh"]);
-    recorder.arg(workspace::target().join("debug/examples/record_requests")).arg(&requests);
+    recorder.arg(target.join("debug/countersign-oracle-rust")).arg(&requests);
     run("let the client write its requests", &mut recorder)?;
     Ok(requests)
 }

@@ -130,9 +130,12 @@ fn run_oracle(file: &str, figures: Option<&str>) -> Result<(), BuildError> {
     }
     let services: BTreeSet<_> = report.operations.iter().map(|(service, _)| service).collect();
     let (operations, services, version) = (report.operations.len(), services.len(), Catalogue::embedded().version());
+    let lost = report.other_door.iter();
+    let lost = lost.map(|((service, operation), times)| format!("other door {times} times: {service}:{operation}\n"));
     let text = format!(
-        "{operations} operations of {services} services, {version}\n\n{by_protocol}\n\n{by_style}\n\n{}\n",
-        used.join("\n")
+        "{operations} operations of {services} services, {version}\n\n{by_protocol}\n\n{by_style}\n\n{}\n\n{}",
+        used.join("\n"),
+        lost.collect::<String>()
     );
     std::fs::write(figures, text).map_err(|source| BuildError::File { path: figures.to_owned(), source })
 }

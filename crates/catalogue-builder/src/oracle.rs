@@ -66,6 +66,8 @@ pub struct Report {
     pub by_style: BTreeMap<String, Figures>,
     /// The operations that were met, with their services.
     pub operations: BTreeSet<(String, String)>,
+    /// How many requests of an operation had paths that an HTTP API loses, by service and operation.
+    pub other_door: BTreeMap<(String, String), usize>,
     /// The differences that nobody expects, in the order of the requests.
     pub unexpected: Vec<Difference>,
     /// The list of those that are right, with how often each was met.
@@ -98,6 +100,7 @@ pub fn check(
         by_protocol: BTreeMap::new(),
         by_style: BTreeMap::new(),
         operations: BTreeSet::new(),
+        other_door: BTreeMap::new(),
         unexpected: Vec::new(),
         expected: ExpectedDifferences::committed()?,
     };
@@ -121,7 +124,11 @@ pub fn check(
         let Checked { figures, differences, .. } = checked;
         *report.by_protocol.entry(request.expected.protocol.clone()).or_default() += &figures;
         *report.by_style.entry(request.expected.style.clone()).or_default() += &figures;
-        report.operations.insert((request.expected.service.clone(), request.expected.operation.clone()));
+        let operation = (request.expected.service.clone(), request.expected.operation.clone());
+        if figures.paths_to_other_door > 0 {
+            *report.other_door.entry(operation.clone()).or_default() += figures.paths_to_other_door;
+        }
+        report.operations.insert(operation);
         if figures.left_open > 0 {
             left_open.insert(request.expected.call(), differences.first().cloned());
         } else if figures.identified > 0 && request.unverified_endpoint().is_some() {

@@ -117,7 +117,7 @@ COLUMNS = ("services", "operations", "requests", "identified", "aliases", "left 
 
 def table_of(figures, services):
     """A line for each protocol, and one for all."""
-    lines = [f"{'protocol':<12}" + "".join(f" {name:>12}" for name in COLUMNS)]
+    lines = [f"{'protocol':<12}" + "".join(f"  {name:>12}" for name in COLUMNS)]
     every = collections.Counter()
     for protocol, count in sorted(figures.items()):
         count["services"] = len({service for service, _ in services[protocol]})
@@ -126,7 +126,7 @@ def table_of(figures, services):
     every["services"] = len({service for found in services.values() for service, _ in found})
     every["operations"] = len({one for found in services.values() for one in found})
     for protocol, count in [*sorted(figures.items()), ("all", every)]:
-        lines.append(f"{protocol:<12}" + "".join(f" {count[name]:>12}" for name in COLUMNS))
+        lines.append(f"{protocol:<12}" + "".join(f"  {count[name]:>12}" for name in COLUMNS))
     return "\n".join(lines)
 
 

@@ -67,7 +67,7 @@ pub fn run_case(target: Target, corpus: &[Recorded], seeded: &mut Seeded) -> Res
 fn wire<'r>(request: &'r Recorded, scope: &'r (String, String)) -> WireRequest<'r> {
     WireRequest {
         method: &request.method,
-        path: &request.path,
+        path: request.own_path(),
         query: &request.query,
         headers: &request.headers,
         body: request.body.clone(),
@@ -76,7 +76,7 @@ fn wire<'r>(request: &'r Recorded, scope: &'r (String, String)) -> WireRequest<'
         host_prefix: &request.host_prefix,
         from_chunked: false,
         body_is_signed: true,
-        endpoint: Endpoint::Any,
+        endpoint: request.endpoint(),
     }
 }
 
@@ -90,6 +90,11 @@ fn understood(request: &Recorded) -> Result<Option<Understood>, String> {
         headers: &found.outgoing.headers,
         body: found.outgoing.body.clone(),
         host_prefix: "",
+        // As a frozen call is understood again.
+        endpoint: match request.endpoint() {
+            Endpoint::Any => Endpoint::Any,
+            Endpoint::OfService(_) | Endpoint::Host(_) => Endpoint::Host(&found.upstream.host),
+        },
         ..wire(request, scope)
     };
     let name = format!("{}:{}", found.service, found.operation);
@@ -107,7 +112,7 @@ fn understood(request: &Recorded) -> Result<Option<Understood>, String> {
 
 fn identify(request: &Recorded) -> Result<bool, String> {
     let service = request.expected.scope.as_ref().map(|(name, _)| name.as_str()).unwrap_or_default();
-    let given = as_http_api_gives_it(&request.path);
+    let given = as_http_api_gives_it(request.own_path());
     let candidates = Catalogue::embedded().candidate_paths(service, &request.method, &given).count();
     if candidates > countersign_sigv4::MAX_PATH_CANDIDATES {
         return Err(format!("{candidates} candidates for one path"));

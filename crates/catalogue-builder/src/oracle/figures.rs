@@ -100,13 +100,13 @@ pub fn table(heading: &str, figures: &BTreeMap<String, Figures>) -> String {
     figures.values().for_each(|figures| total += figures);
     let mut out = format!("{heading:<12}");
     for (name, _) in COLUMNS {
-        let _ = write!(out, " {name:>13}");
+        let _ = write!(out, "  {name:>13}");
     }
     let rows = figures.iter().map(|(name, figures)| (name.as_str(), figures));
     for (name, figures) in rows.chain([("all", &total)]) {
         let _ = write!(out, "\n{name:<12}");
         for (_, figure) in COLUMNS {
-            let _ = write!(out, " {:>13}", figure(figures));
+            let _ = write!(out, "  {:>13}", figure(figures));
         }
     }
     out

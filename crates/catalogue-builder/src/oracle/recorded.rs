@@ -95,6 +95,20 @@ impl Recorded {
         self.host_prefix.is_empty().then(|| UnverifiedEndpoint::of(&self.path)).flatten()
     }
 
+    /// The path behind that endpoint.
+    pub(crate) fn own_path(&self) -> &str {
+        match self.unverified_endpoint() {
+            Some(endpoint) if endpoint.rest.is_empty() => "/",
+            Some(endpoint) => endpoint.rest,
+            None => &self.path,
+        }
+    }
+
+    /// What the endpoint says of where the request goes.
+    pub(crate) fn endpoint(&self) -> Endpoint<'_> {
+        self.unverified_endpoint().map_or(Endpoint::Any, |own| Endpoint::OfService(own.service))
+    }
+
     /// Whether the client signed with SigV4.
     pub(crate) fn is_signed(&self) -> bool {
         self.headers.iter().any(|(name, value)| name == "authorization" && value.starts_with("AWS4-HMAC-SHA256"))
@@ -159,7 +173,7 @@ impl Opened<'_> {
             host_prefix: &self.request.host_prefix,
             from_chunked: self.from_chunked,
             body_is_signed: self.body_is_signed,
-            endpoint: self.request.unverified_endpoint().map_or(Endpoint::Any, |own| Endpoint::OfService(own.service)),
+            endpoint: self.request.endpoint(),
         }
     }
 }

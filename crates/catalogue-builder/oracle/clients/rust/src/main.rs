@@ -2,6 +2,7 @@
 //! (`cargo xtask oracle --client rust`). Nothing is sent: the HTTP client keeps the request and fails.
 
 mod calls;
+mod more;
 mod storage;
 
 use std::{
@@ -21,11 +22,12 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http_body_util::BodyExt as _;
 use serde_json::{Value as Json, json};
 
-/// Where requests go: AWS's own hosts, or a gateway.
-#[derive(Clone, Copy, Debug)]
+/// Where requests go: AWS's own hosts, a gateway's one endpoint or that of the service, or AWS with buckets in the path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Style {
     Aws,
     Gateway,
+    Service,
     Path,
 }
 
@@ -34,13 +36,15 @@ impl Style {
         match self {
             Style::Aws => "aws",
             Style::Gateway => "gateway",
+            Style::Service => "service",
             Style::Path => "path",
         }
     }
 
-    fn endpoint(self) -> Option<&'static str> {
+    fn endpoint(self, service: &str) -> Option<String> {
         match self {
-            Style::Gateway => Some("https://gateway.test"),
+            Style::Gateway => Some("https://gateway.test".to_owned()),
+            Style::Service => Some(format!("https://gateway.test/_/as/{service}")),
             Style::Aws | Style::Path => None,
         }
     }
@@ -104,17 +108,17 @@ impl Recorder {
 
 /// A client of one service that captures.
 macro_rules! client {
-    ($recorder:expr, $crate_name:ident) => {
-        $crate::client!($recorder, $crate_name, |config| config)
+    ($recorder:expr, $service:expr, $crate_name:ident) => {
+        $crate::client!($recorder, $service, $crate_name, |config| config)
     };
-    ($recorder:expr, $crate_name:ident, $more:expr) => {{
+    ($recorder:expr, $service:expr, $crate_name:ident, $more:expr) => {{
         let mut config = $crate_name::Config::builder()
             .behavior_version($crate_name::config::BehaviorVersion::latest())
             .region($crate_name::config::Region::new("eu-central-1"))
             .credentials_provider(aws_credential_types::Credentials::new("AKIDEXAMPLE", "secret", None, None, "oracle"))
             .retry_config(aws_smithy_types::retry::RetryConfig::disabled())
             .http_client($recorder.capture.clone());
-        config.set_endpoint_url($recorder.style.endpoint().map(str::to_owned));
+        config.set_endpoint_url($recorder.style.endpoint($service));
         let more: fn($crate_name::config::Builder) -> $crate_name::config::Builder = $more;
         $crate_name::Client::from_conf(more(config).build())
     }};
@@ -123,7 +127,7 @@ pub(crate) use client;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    for style in [Style::Aws, Style::Gateway] {
+    for style in [Style::Aws, Style::Gateway, Style::Service] {
         let recorder = Recorder { capture: Capture::default(), style };
         calls::dynamodb(&recorder).await?;
         calls::kms(&recorder).await?;
@@ -131,8 +135,18 @@ async fn main() -> Result<(), Box<dyn Error>> {
         calls::sns(&recorder).await?;
         calls::sfn(&recorder).await?;
         calls::sesv2(&recorder).await?;
+        more::cloudwatch(&recorder).await?;
+        more::arc_region_switch(&recorder).await?;
+        more::health(&recorder).await?;
+        more::sqs(&recorder).await?;
+        more::ssm(&recorder).await?;
+        more::lambda(&recorder).await?;
+        more::iot_data(&recorder).await?;
+        more::route53(&recorder).await?;
+        more::autoscaling(&recorder).await?;
+        more::elbv2(&recorder).await?;
     }
-    for style in [Style::Aws, Style::Gateway, Style::Path] {
+    for style in [Style::Aws, Style::Gateway, Style::Service, Style::Path] {
         storage::s3(&Recorder { capture: Capture::default(), style }).await?;
     }
     Ok(())

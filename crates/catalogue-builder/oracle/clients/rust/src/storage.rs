@@ -16,8 +16,8 @@ const KEY: &str = "a b/ü+c//d%2F..e?f#g";
 
 pub(crate) async fn s3(recorder: &Recorder) -> Result<(), Box<dyn Error>> {
     let client = match recorder.style {
-        Style::Path => client!(recorder, aws_sdk_s3, |config| config.force_path_style(true)),
-        Style::Aws | Style::Gateway => client!(recorder, aws_sdk_s3),
+        Style::Path | Style::Service => client!(recorder, "s3", aws_sdk_s3, |config| config.force_path_style(true)),
+        Style::Aws | Style::Gateway => client!(recorder, "s3", aws_sdk_s3),
     };
     let send = client.list_buckets().send();
     recorder.record("s3", "ListBuckets", "minimal", json!({}), send).await?;
