@@ -44,7 +44,8 @@ impl Style {
     fn endpoint(self, service: &str) -> Option<String> {
         match self {
             Style::Gateway => Some("https://gateway.test".to_owned()),
-            Style::Service => Some(format!("https://gateway.test/_/as/{service}")),
+            // S3's client puts a bucket right behind what it is given.
+            Style::Service => Some(format!("https://gateway.test/_/as/{service}/")),
             Style::Aws | Style::Path => None,
         }
     }

@@ -9,7 +9,10 @@ use crate::{
     client,
 };
 
-const MOMENT: DateTime = DateTime::from_secs(1_772_600_767);
+fn moment() -> DateTime {
+    DateTime::from_secs(1_772_600_767)
+}
+
 const MOMENT_TEXT: &str = "2026-03-04T05:06:07Z";
 
 /// rpc-v2-cbor, with floats, times, lists, and structures in them.
@@ -21,9 +24,10 @@ pub(crate) async fn cloudwatch(recorder: &Recorder) -> Outcome {
     let send = client.list_metrics().send();
     recorder.record("cloudwatch", "ListMetrics", "minimal", json!({}), send).await?;
     let dimension = || Dimension::builder().name("d").value(TEXT).build();
-    let datum = MetricDatum::builder().metric_name("m").dimensions(dimension()).timestamp(MOMENT).value(0.1);
+    let datum = MetricDatum::builder().metric_name("m").dimensions(dimension()).timestamp(moment()).value(0.1);
     let datum = datum.unit(StandardUnit::Seconds).values(1.0).values(2.5).counts(3.0).counts(4.0).storage_resolution(1);
-    let send = client.put_metric_data().namespace("n/s").metric_data(datum.build()).strict_entity_validation(true).send();
+    let send =
+        client.put_metric_data().namespace("n/s").metric_data(datum.build()).strict_entity_validation(true).send();
     let dimensions = json!([{"Name": "d", "Value": TEXT}]);
     let params = json!({
         "Namespace": "n/s", "StrictEntityValidation": true,
@@ -58,7 +62,7 @@ pub(crate) async fn cloudwatch(recorder: &Recorder) -> Outcome {
     let metric = Metric::builder().namespace("n").metric_name("m").build();
     let stat = MetricStat::builder().metric(metric).period(60).stat("p99").build();
     let query = MetricDataQuery::builder().id("q").metric_stat(stat).return_data(true).build();
-    let send = client.get_metric_data().metric_data_queries(query).start_time(MOMENT).end_time(MOMENT).send();
+    let send = client.get_metric_data().metric_data_queries(query).start_time(moment()).end_time(moment()).send();
     let params = json!({
         "MetricDataQueries": [{
             "Id": "q", "ReturnData": true,
@@ -73,7 +77,7 @@ pub(crate) async fn cloudwatch(recorder: &Recorder) -> Outcome {
 
 /// rpc-v2-cbor.
 pub(crate) async fn arc_region_switch(recorder: &Recorder) -> Outcome {
-    use aws_sdk_arcregionswitch::types::{ApprovalStatus, ExecutionAction, ExecutionMode};
+    use aws_sdk_arcregionswitch::types::{Approval, ExecutionAction, ExecutionMode};
     const PLAN: &str = "arn:aws:arc-region-switch::123456789012:plan/some-plan:abc123";
     let client = client!(recorder, "arc-region-switch", aws_sdk_arcregionswitch);
     let send = client.list_plans().send();
@@ -97,7 +101,7 @@ pub(crate) async fn arc_region_switch(recorder: &Recorder) -> Outcome {
         .plan_arn(PLAN)
         .execution_id("e")
         .step_name("s")
-        .approval(ApprovalStatus::Decline)
+        .approval(Approval::Decline)
         .comment(TEXT)
         .send();
     let params = json!({
@@ -115,7 +119,7 @@ pub(crate) async fn health(recorder: &Recorder) -> Outcome {
     let client = client!(recorder, "health", aws_sdk_health);
     let send = client.describe_event_types().send();
     recorder.record("health", "DescribeEventTypes", "minimal", json!({}), send).await?;
-    let range = DateTimeRange::builder().from(MOMENT).to(DateTime::from_millis(1_772_600_767_250)).build();
+    let range = DateTimeRange::builder().from(moment()).to(DateTime::from_millis(1_772_600_767_250)).build();
     let filter = EventFilter::builder().services("EC2").regions("eu-central-1").start_times(range);
     let filter = filter.event_status_codes(EventStatusCode::Open).build();
     let send = client.describe_events().filter(filter).max_results(7).locale("en").send();
@@ -145,7 +149,8 @@ pub(crate) async fn sqs(recorder: &Recorder) -> Outcome {
     let params = json!({"QueueName": "some-queue", "Attributes": {"VisibilityTimeout": "7"}, "tags": {"k": TEXT}});
     recorder.record("sqs", "CreateQueue", "full", params, send).await?;
     let bytes = MessageAttributeValue::builder().data_type("Binary").binary_value(Blob::new(b"\x00\xff")).build()?;
-    let send = client.send_message().queue_url(QUEUE).message_body(TEXT).delay_seconds(3).message_attributes("b", bytes);
+    let send =
+        client.send_message().queue_url(QUEUE).message_body(TEXT).delay_seconds(3).message_attributes("b", bytes);
     let params = json!({
         "QueueUrl": QUEUE, "MessageBody": TEXT, "DelaySeconds": 3,
         "MessageAttributes": {"b": {"DataType": "Binary", "BinaryValue": "AP8="}},
@@ -179,7 +184,8 @@ pub(crate) async fn ssm(recorder: &Recorder) -> Outcome {
     });
     recorder.record("ssm", "PutParameter", "full", params, send).await?;
     let filter = ParameterStringFilter::builder().key("Type").option("Equals").values("String").build()?;
-    let send = client.get_parameters_by_path().path("/a").recursive(true).parameter_filters(filter).with_decryption(true);
+    let send =
+        client.get_parameters_by_path().path("/a").recursive(true).parameter_filters(filter).with_decryption(true);
     let params = json!({
         "Path": "/a", "Recursive": true, "WithDecryption": true,
         "ParameterFilters": [{"Key": "Type", "Option": "Equals", "Values": ["String"]}],
@@ -237,7 +243,9 @@ pub(crate) async fn lambda(recorder: &Recorder) -> Outcome {
     recorder.record("lambda", "CreateFunction", "full", params, send).await?;
     let arn = "arn:aws:lambda:eu-central-1:123456789012:function:f";
     let send = client.untag_resource().resource(arn).tag_keys("a b").tag_keys("c&d=ü").send();
-    recorder.record("lambda", "UntagResource", "full", json!({"Resource": arn, "TagKeys": ["a b", "c&d=ü"]}), send).await
+    recorder
+        .record("lambda", "UntagResource", "full", json!({"Resource": arn, "TagKeys": ["a b", "c&d=ü"]}), send)
+        .await
 }
 
 /// rest-json with bytes and JSON in headers.
@@ -317,7 +325,7 @@ pub(crate) async fn autoscaling(recorder: &Recorder) -> Outcome {
     });
     recorder.record("autoscaling", "CreateAutoScalingGroup", "full", params, send).await?;
     let send = client.put_scheduled_update_group_action().auto_scaling_group_name("g").scheduled_action_name("s");
-    let send = send.start_time(MOMENT).desired_capacity(1).send();
+    let send = send.start_time(moment()).desired_capacity(1).send();
     let params = json!({
         "AutoScalingGroupName": "g", "ScheduledActionName": "s", "StartTime": MOMENT_TEXT, "DesiredCapacity": 1,
     });
