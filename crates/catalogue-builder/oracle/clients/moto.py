@@ -117,7 +117,8 @@ def main():
                 break
             entry, expect = sent[number], sent[number]["expect"]
             name = f"{expect['service']}:{expect['operation']}"
-            if name in operations or entry["host_prefix"]:
+            # moto has no endpoints of services.
+            if name in operations or entry["host_prefix"] or expect["style"] == "service":
                 continue
             headers = dict(entry["headers"])
             identity = headers.get("authorization", ""), headers.get("x-amz-date", "")
