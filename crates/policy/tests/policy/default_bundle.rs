@@ -143,6 +143,7 @@ fn its_compiled_form_decides_alike() {
     std::fs::write(beside.path().join(COMPILED_FILE), &compiled).unwrap();
     let lazy = Bundle::load(beside.path(), environment, &[]).unwrap();
     let eager = shipped_once();
+    assert!(lazy.is_compiled() && !eager.is_compiled());
     assert_eq!(lazy.hash(), eager.hash());
     for resource in [Resource::Unresolved, Resource::Exact(TABLE.to_owned())] {
         for action in ["dynamodb:PutItem", "iam:CreateUser", "s3:PutBucketPolicy"] {
