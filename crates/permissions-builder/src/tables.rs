@@ -17,6 +17,9 @@
 //!
 //! fold rds
 //!   because identifiers are stored in small letters
+//!
+//! account quicksight AwsAccountId
+//!   because the member says whose the resource is
 //! ```
 //! `check` lines take the place of the mechanical primary checks, `also` lines are added to what is
 //! there, `only` says that no mechanical secondary check is added. A line is the action (or
@@ -88,6 +91,8 @@ pub struct Tables {
     pub levels: Vec<(String, AccessLevel)>,
     /// IAM prefixes whose identifiers AWS stores in small letters.
     pub folded: Vec<String>,
+    /// Members that say in which account an operation's resources are: botocore service and member.
+    pub accounts: Vec<(String, String)>,
     /// Operations under another IAM prefix than the mechanical one: botocore service and prefix.
     pub prefixes: Vec<(String, String)>,
     /// Secondary actions that no request triggers, by pattern `prefix:Action`.
@@ -166,6 +171,10 @@ impl Tables {
                 self.levels.push(((*action).to_owned(), level_named(&level.join(" "))?));
             }
             ["fold", prefixes @ ..] => self.folded.extend(prefixes.iter().map(|prefix| (*prefix).to_owned())),
+            ["account", service, members @ ..] => {
+                let rows = members.iter().map(|member| ((*service).to_owned(), (*member).to_owned()));
+                self.accounts.extend(rows);
+            }
             ["prefix", service, prefix] => self.prefixes.push(((*service).to_owned(), (*prefix).to_owned())),
             ["untriggered", actions @ ..] => {
                 self.untriggered.extend(actions.iter().map(|action| (*action).to_owned()));

@@ -2,6 +2,9 @@
 //!
 //! Each follows one service's documented rule for what a name in a request stands for.
 
+mod bedrock;
+mod builds;
+mod documents;
 mod ec2;
 mod keys;
 mod lambda;
@@ -16,7 +19,7 @@ use crate::scope::Scope;
 use crate::template::Place;
 
 /// The names that may follow `@` in a resource expression, with their number of arguments.
-pub const NAMES: [(&str, usize); 10] = [
+pub const NAMES: [(&str, usize); 14] = [
     ("s3-bucket", 1),
     ("s3-object", 2),
     ("copy-source", 1),
@@ -27,6 +30,10 @@ pub const NAMES: [(&str, usize); 10] = [
     ("parameter", 1),
     ("secret", 1),
     ("kms-key", 1),
+    ("bedrock-model", 1),
+    ("build-project", 1),
+    ("document", 1),
+    ("automation", 2),
 ];
 
 /// The name and the arguments of an expression after its `@`; `None` if it is malformed.
@@ -43,6 +50,9 @@ pub(crate) fn call(expression: &str, scope: &Scope<'_>, place: &Place<'_>) -> Ve
     let first = texts(0);
     let second = texts(1);
     let second: Option<&str> = second.first().map(Cow::as_ref);
+    if name == "bedrock-model" {
+        return first.iter().flat_map(|value| bedrock::model(value, place)).collect();
+    }
     first
         .iter()
         .filter_map(|value| match name {
@@ -55,6 +65,9 @@ pub(crate) fn call(expression: &str, scope: &Scope<'_>, place: &Place<'_>) -> Ve
             "hosted-zone" => Some(keys::route53(value, arguments.get(1).copied().unwrap_or_default(), place)),
             "parameter" => Some(keys::parameter(value, place)),
             "secret" => Some(keys::secret(value, place)),
+            "build-project" => Some(builds::project(value, place)),
+            "document" => Some(documents::document(value, place)),
+            "automation" => Some(documents::automation(value, second, place)),
             "kms-key" => Some(keys::kms_key(value, place)),
             _ => Some(Resource::Unresolved),
         })

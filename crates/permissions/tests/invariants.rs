@@ -240,6 +240,68 @@ fn without_variables(template: &str) -> String {
     plain + rest
 }
 
+/// The variables of a template: what stands before each, and the members that it reads.
+fn variables(template: &str) -> Vec<(&str, Vec<&str>)> {
+    let mut found = Vec::new();
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once('{') {
+        let (variable, after) = split_variable(after).unwrap();
+        let sources = variable.rsplit_once(':').map_or(variable, |(sources, _)| sources);
+        let is_member = |source: &&str| !source.starts_with(['=', '$', '@']) && !["-", "."].contains(source);
+        found.push((before, sources.split('|').filter(is_member).collect()));
+        rest = after;
+    }
+    found
+}
+
+/// The templates of every operation, with a text that says where they are.
+fn templates() -> impl Iterator<Item = (String, &'static str)> {
+    Permissions::embedded().operations().flat_map(|(service, row)| {
+        let expressions = row.checks.iter().flat_map(|check| &check.resources);
+        let templates = expressions.filter(|expression| expression.starts_with("arn:")).flat_map(|one| one.split("||"));
+        templates.map(move |template| (format!("{service}:{} {template}", row.name), template))
+    })
+}
+
+#[test]
+fn accounts_and_regions_stand_where_arns_have_them() {
+    // Types whose own id is that of an account, or of an account and a region.
+    const OF_ACCOUNTS: [&str; 3] = ["account/", "aggregation-authorization/", "program-management-account/"];
+    for (place, template) in templates() {
+        let mut read = String::new();
+        for (before, sources) in variables(template) {
+            read.push_str(before);
+            let fields = read.matches(':').count();
+            for source in sources {
+                let name = source.rsplit('.').next().unwrap_or(source).to_ascii_lowercase();
+                let is_account = name.ends_with("accountid") || name.ends_with("account") || name == "catalogid";
+                let is_region = name.ends_with("region");
+                let is_in_place = (is_account && fields == 4) || (is_region && fields == 3);
+                let is_of_one = OF_ACCOUNTS.iter().any(|kind| read.contains(kind));
+                assert!(!(is_account || is_region) || is_in_place || is_of_one, "{place}: {source}");
+                assert!(
+                    fields >= 5 || is_account || is_region || ACCOUNT_MEMBERS.contains(&source),
+                    "{place}: {source}"
+                );
+            }
+            // The colons of a filled variable are not read.
+            read.push('{');
+        }
+    }
+}
+
+/// Members that hold an account under another name.
+const ACCOUNT_MEMBERS: [&str; 8] = [
+    "registryId",
+    "domainOwner",
+    "meshOwner",
+    "workflowOwnerId",
+    "ResourceOwner",
+    "TargetPrincipal",
+    "profileOwner",
+    "jobOwner",
+];
+
 /// What an operation's exact ARNs may be of.
 struct Probe {
     service: &'static str,

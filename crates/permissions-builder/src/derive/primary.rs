@@ -77,7 +77,8 @@ impl Deriver<'_> {
             let formats = self.reference.formats.get(&(prefix.to_owned(), kind.clone()));
             let formats = formats.map(Vec::as_slice).unwrap_or_default();
             let bound = case.binder.bind(prefix, kind, formats, known.types.len() == 1);
-            let is_required = required.contains(&plain(kind)) || known.types.len() == 1;
+            // Of an action that only AWS's own list has, nobody says which types are optional.
+            let is_required = required.contains(&plain(kind)) || known.types.len() == 1 || !known.is_rated;
             if bound.is_empty() {
                 unbound_required |= is_required;
                 continue;

@@ -8,54 +8,67 @@ use crate::template::{Place, resource};
 pub(crate) fn by_id(value: &str, place: &Place<'_>) -> Resource {
     let Place { partition, region, account } = place;
     let Some((prefix, hex)) = value.rsplit_once('-') else { return Resource::NonCanonical(value.to_owned()) };
-    let Some((_, kind, owned)) = KINDS.iter().find(|(known, ..)| *known == prefix) else {
+    let Some((_, kind, owner)) = KINDS.iter().find(|(known, ..)| *known == prefix) else {
         return Resource::NonCanonical(value.to_owned());
     };
     let is_id =
         matches!(hex.len(), 8 | 17) && hex.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
-    let owner = if *owned { account } else { "" };
-    resource(format!("arn:{partition}:ec2:{region}:{owner}:{kind}/{value}"), is_id)
+    let owner = match owner {
+        Owner::RegionAndAccount => format!("{region}:{account}"),
+        Owner::Region => format!("{region}:"),
+        Owner::Account => format!(":{account}"),
+    };
+    resource(format!("arn:{partition}:ec2:{owner}:{kind}/{value}"), is_id)
 }
 
-/// The prefix of an id, the resource type of its ARN, and whether the ARN holds an account (EC2 User
-/// Guide, "Resource IDs"; service authorization reference, "Amazon EC2").
-const KINDS: [(&str, &str, bool); 38] = [
-    ("ami", "image", false),
-    ("acl", "network-acl", true),
-    ("cgw", "customer-gateway", true),
-    ("cr", "capacity-reservation", true),
-    ("crf", "capacity-reservation-fleet", true),
-    ("dopt", "dhcp-options", true),
-    ("eigw", "egress-only-internet-gateway", true),
-    ("eipalloc", "elastic-ip", true),
-    ("eni", "network-interface", true),
-    ("fl", "vpc-flow-log", true),
-    ("fleet", "fleet", true),
-    ("h", "dedicated-host", true),
-    ("i", "instance", true),
-    ("igw", "internet-gateway", true),
-    ("ipam", "ipam", true),
-    ("ipam-pool", "ipam-pool", true),
-    ("key", "key-pair", true),
-    ("lgw", "local-gateway", true),
-    ("lt", "launch-template", true),
-    ("nat", "natgateway", true),
-    ("pcx", "vpc-peering-connection", true),
-    ("pl", "prefix-list", true),
-    ("rtb", "route-table", true),
-    ("sfr", "spot-fleet-request", true),
-    ("sg", "security-group", true),
-    ("sgr", "security-group-rule", true),
-    ("sir", "spot-instances-request", true),
-    ("snap", "snapshot", false),
-    ("subnet", "subnet", true),
-    ("tgw", "transit-gateway", true),
-    ("tgw-attach", "transit-gateway-attachment", true),
-    ("tgw-rtb", "transit-gateway-route-table", true),
-    ("vgw", "vpn-gateway", true),
-    ("vol", "volume", true),
-    ("vpc", "vpc", true),
-    ("vpce", "vpc-endpoint", true),
-    ("vpce-svc", "vpc-endpoint-service", true),
-    ("vpn", "vpn-connection", true),
+/// What stands between service and kind in an ARN.
+#[derive(Clone, Copy, Debug)]
+enum Owner {
+    RegionAndAccount,
+    Region,
+    Account,
+}
+
+/// The prefix of an id, the resource type of its ARN, and what owns it in its ARN (EC2 User
+/// Guide, "Resource IDs"; service authorization reference, "Amazon EC2"). A key pair is told by its name,
+/// not by its id.
+const KINDS: [(&str, &str, Owner); 38] = [
+    ("ami", "image", Owner::Region),
+    ("acl", "network-acl", Owner::RegionAndAccount),
+    ("cgw", "customer-gateway", Owner::RegionAndAccount),
+    ("cr", "capacity-reservation", Owner::RegionAndAccount),
+    ("crf", "capacity-reservation-fleet", Owner::RegionAndAccount),
+    ("dopt", "dhcp-options", Owner::RegionAndAccount),
+    ("eigw", "egress-only-internet-gateway", Owner::RegionAndAccount),
+    ("eipalloc", "elastic-ip", Owner::RegionAndAccount),
+    ("eni", "network-interface", Owner::RegionAndAccount),
+    ("fl", "vpc-flow-log", Owner::RegionAndAccount),
+    ("fleet", "fleet", Owner::RegionAndAccount),
+    ("h", "dedicated-host", Owner::RegionAndAccount),
+    ("i", "instance", Owner::RegionAndAccount),
+    ("igw", "internet-gateway", Owner::RegionAndAccount),
+    ("ipam", "ipam", Owner::Account),
+    ("ipam-pool", "ipam-pool", Owner::Account),
+    ("ipam-scope", "ipam-scope", Owner::Account),
+    ("lgw", "local-gateway", Owner::RegionAndAccount),
+    ("lt", "launch-template", Owner::RegionAndAccount),
+    ("nat", "natgateway", Owner::RegionAndAccount),
+    ("pcx", "vpc-peering-connection", Owner::RegionAndAccount),
+    ("pl", "prefix-list", Owner::RegionAndAccount),
+    ("rtb", "route-table", Owner::RegionAndAccount),
+    ("sfr", "spot-fleet-request", Owner::RegionAndAccount),
+    ("sg", "security-group", Owner::RegionAndAccount),
+    ("sgr", "security-group-rule", Owner::RegionAndAccount),
+    ("sir", "spot-instances-request", Owner::RegionAndAccount),
+    ("snap", "snapshot", Owner::Region),
+    ("subnet", "subnet", Owner::RegionAndAccount),
+    ("tgw", "transit-gateway", Owner::RegionAndAccount),
+    ("tgw-attach", "transit-gateway-attachment", Owner::RegionAndAccount),
+    ("tgw-rtb", "transit-gateway-route-table", Owner::RegionAndAccount),
+    ("vgw", "vpn-gateway", Owner::RegionAndAccount),
+    ("vol", "volume", Owner::RegionAndAccount),
+    ("vpc", "vpc", Owner::RegionAndAccount),
+    ("vpce", "vpc-endpoint", Owner::RegionAndAccount),
+    ("vpce-svc", "vpc-endpoint-service", Owner::RegionAndAccount),
+    ("vpn", "vpn-connection", Owner::RegionAndAccount),
 ];
