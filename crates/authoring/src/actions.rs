@@ -11,7 +11,7 @@ use countersign_catalogue::{
 };
 use countersign_domain::{AccessLevel, Classes};
 use countersign_permissions::{Permissions, format::OperationRow};
-use countersign_policy::{ActionCatalogue, nearest};
+use countersign_policy::{ActionCatalogue, edit_distance, nearest};
 
 /// The actions of the catalogue and the permissions that are compiled in.
 #[derive(Debug, Default)]
@@ -72,6 +72,23 @@ impl AwsActions {
     }
 }
 
+/// The longest action that a suggestion is sought for. AWS has none as long, and the search grows with the square.
+const LONGEST: usize = 128;
+
+/// The action that `name` was probably meant to be: the nearest under the nearest services, if any is near.
+fn nearest_action<'a>(name: &str, services: &BTreeMap<&str, Vec<&'a str>>) -> Option<&'a str> {
+    let (service, _) = name.split_once(':').filter(|_| name.len() <= LONGEST)?;
+    let service = service.to_ascii_lowercase();
+    let near: Vec<_> = services
+        .iter()
+        .map(|(known, actions)| (edit_distance(&service, known), known, actions))
+        .filter(|(distance, known, _)| *distance <= known.len().max(3) / 3)
+        .collect();
+    let best = near.iter().map(|(distance, ..)| *distance).min()?;
+    let actions = near.iter().filter(|(distance, ..)| *distance <= best + 1).flat_map(|(.., actions)| *actions);
+    nearest(name, actions.copied())
+}
+
 impl ActionCatalogue for AwsActions {
     fn exists(&self, action: &str) -> bool {
         Permissions::embedded().action(action).is_some_and(|known| known.name == action)
@@ -80,7 +97,7 @@ impl ActionCatalogue for AwsActions {
     fn suggest(&self, action: &str) -> Option<String> {
         match action.strip_suffix(":*") {
             Some(service) => nearest(service, self.by_service().keys().copied()).map(|near| format!("{near}:*")),
-            None => Permissions::embedded().suggest(action).map(str::to_owned),
+            None => nearest_action(action, self.by_service()).map(str::to_owned),
         }
     }
 
@@ -178,6 +195,8 @@ mod tests {
             ("dynamodb:putItem", false, Some("dynamodb:PutItem")),
             ("dynamodb:PutItems", false, Some("dynamodb:PutItem")),
             ("dynamo:PutItem", false, Some("dynamodb:PutItem")),
+            ("lamda:InvokeFunction", false, Some("lambda:InvokeFunction")),
+            ("s3:GetObjects", false, Some("s3:GetObject")),
             ("zzzzzz:Nothing", false, None),
         ] {
             assert_eq!(aws.exists(action), exists, "{action}");
@@ -187,6 +206,9 @@ mod tests {
         }
         assert!(aws.service_exists("states") && !aws.service_exists("stepfunctions"));
         assert_eq!(aws.suggest("dynamodbb:*").as_deref(), Some("dynamodb:*"));
+        for far in ["nonsense:Whatever", "s3", &format!("s3:{}", "a".repeat(LONGEST))] {
+            assert_eq!(aws.suggest(far), None, "{far}");
+        }
         assert!(aws.actions_of("sqs").iter().any(|action| action == "sqs:SendMessage"));
         assert_eq!(aws.level("s3:GetObject"), Some(AccessLevel::Read));
         assert!(aws.classes("secretsmanager:GetSecretValue").contains(Class::SecretReturning));

@@ -7,6 +7,8 @@
 mod names;
 mod wording;
 
+pub(crate) use wording::may_be_an_arn;
+
 use countersign_permissions::resolve;
 use countersign_permissions::template::split_variable;
 

@@ -2,6 +2,7 @@
 
 mod primary;
 mod secondary;
+mod told;
 
 use countersign_domain::AccessLevel;
 use countersign_permissions::PARTIQL_ACTION;
@@ -14,13 +15,17 @@ use crate::members;
 use crate::reference::Reference;
 use crate::tables::{CheckLine, OperationBlock, Tables};
 
+pub use told::Told;
+
 /// An operation's row and what the report says of it.
 #[derive(Clone, Debug)]
 pub struct Derived {
     /// What the blob holds.
     pub row: OperationRow,
-    /// Whether an action of the operation has resource types.
-    pub has_types: bool,
+    /// What requests tell of its resource.
+    pub told: Told,
+    /// The strictest level of its own actions, without those that it needs besides.
+    pub level: AccessLevel,
     /// Whether AWS documents an action for the operation.
     pub documented: bool,
     /// Actions that the service reference lists for it and no check holds.
@@ -83,6 +88,8 @@ impl Deriver<'_> {
             let known = self.reference.actions.get(&check.action.to_ascii_lowercase());
             known.is_some_and(|known| !known.types.is_empty())
         });
+        let told = told::told(&case, &blocks, &checks, has_types);
+        let level = checks.iter().map(|check| check.level).max().unwrap_or(AccessLevel::PermissionsManagement);
         let also = self.reviewed(&case, &blocks, |block| &block.also, &mut wrong);
         if !blocks.iter().any(|block| block.only) {
             for check in self.secondary(&case, &checks) {
@@ -105,7 +112,8 @@ impl Deriver<'_> {
         }
         Derived {
             row: OperationRow { name: name.to_owned(), checks, classes, http_method },
-            has_types,
+            told,
+            level,
             documented,
             left_out,
             wrong,

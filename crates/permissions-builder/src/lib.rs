@@ -22,7 +22,7 @@ use countersign_permissions::format::{
     ActionRow, FrameKind, NamedFrame, OperationRow, encode_actions, encode_blob, encode_operations,
 };
 
-pub use derive::Derived;
+pub use derive::{Derived, Told};
 pub use error::BuildError;
 
 use classes::Classifier;

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use countersign_domain::{Class, Classes};
+use countersign_domain::{AccessLevel, Class, Classes};
 use countersign_permissions::format::{Fallback, OperationRow};
 
-use crate::{Built, Derived, Earlier};
+use crate::{Built, Derived, Earlier, Told};
 
 type Rows = BTreeMap<String, Vec<OperationRow>>;
 
@@ -78,51 +78,106 @@ pub fn coverage(built: &Built) -> String {
         out,
         "# Coverage of the permission data\n\n\
          Generated from {} by `countersign-permissions-builder`; do not edit.\n\n\
-         Per service: operations; with a documented IAM action; whose resource the request can tell (bound); whose\n\
-         action has no resource type, so that there is nothing to bind; of these, whose action counts as on the account\n\
-         (see the README of `countersign-permissions`) and not as on any resource; falling to `*` although the action has\n\
-         resource types; and how many carry each class.\n\n\
-         | service | operations | action | bound | no resource type | account | falls to `*` | secret-returning | delegating | destructive | credential-returning |\n\
-         |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+         What requests tell of an operation's resource: *exactly*, its ARN; *in part*, a name that alone is not its ARN;\n\
+         `*`, nothing. *None*: the action has no resource type. Only what is told exactly meets a permit for particular\n\
+         resources; everything else counts as possibly any, so that each forbid that could match does. *Account*: the\n\
+         action counts as on the account (see the README of `countersign-permissions`).\n",
         built.version
     );
-    let mut total = [0_usize; 10];
-    for (service, rows) in &built.derived {
-        let counts = counts(rows);
-        for (sum, count) in total.iter_mut().zip(counts) {
-            *sum += count;
-        }
-        let _ = writeln!(out, "| {service} | {} |", counts.map(|count| count.to_string()).join(" | "));
-    }
-    let _ = writeln!(out, "| **all** | {} |", total.map(|count| count.to_string()).join(" | "));
-    let _ = writeln!(
-        out,
-        "\n## Operations that fall to `*`\n\nTheir action has resource types, and none can be told from the request.\n"
+    totals(&mut out, built);
+    table(
+        &mut out,
+        built,
+        "Actions and resources",
+        ["operations", "action", "exactly", "in part", "`*`", "none", "account"],
+        resources,
     );
-    for (service, rows) in &built.derived {
-        list(&mut out, service, rows.iter().filter(|row| falls(row)));
-    }
+    table(
+        &mut out,
+        built,
+        "Access levels and classes",
+        [
+            "list",
+            "read",
+            "tagging",
+            "write",
+            "permissions management",
+            "secret-returning",
+            "delegating",
+            "destructive",
+            "credential-returning",
+        ],
+        levels_and_classes,
+    );
+    falling(&mut out, built);
     let _ = writeln!(
         out,
         "\n## Operations without a documented action\n\nTheir action is a name made up, at the strictest level.\n"
     );
     for (service, rows) in &built.derived {
-        list(&mut out, service, rows.iter().filter(|row| !row.documented));
+        let names: Vec<_> = rows.iter().filter(|row| !row.documented).map(|row| row.row.name.as_str()).collect();
+        if !names.is_empty() {
+            let _ = writeln!(out, "* **{service}** ({}): {}", names.len(), names.join(", "));
+        }
     }
     left_out(&mut out, built);
     out
 }
 
-fn counts(rows: &[Derived]) -> [usize; 10] {
+fn totals(out: &mut String, built: &Built) {
+    let rows: Vec<Derived> = built.derived.values().flatten().cloned().collect();
+    let [operations, action, exactly, in_part, not, none, account] = resources(&rows);
+    let [list, read, tagging, write, management, secret, delegating, destructive, credential] =
+        levels_and_classes(&rows);
+    let _ = writeln!(
+        out,
+        "| of all operations | {operations} |\n|---|--:|\n\
+         | with a documented action | {action} |\n\
+         | resource told exactly | {exactly} |\n| told in part | {in_part} |\n| not told: `*` | {not} |\n\
+         | no resource type | {none} |\n| of these on the account | {account} |\n\
+         | level list | {list} |\n| level read | {read} |\n| level tagging | {tagging} |\n| level write | {write} |\n\
+         | level permissions management | {management} |\n\
+         | class secret-returning | {secret} |\n| class delegating | {delegating} |\n\
+         | class destructive | {destructive} |\n| class credential-returning | {credential} |"
+    );
+}
+
+fn table<const COLUMNS: usize>(
+    out: &mut String,
+    built: &Built,
+    title: &str,
+    columns: [&str; COLUMNS],
+    counts: fn(&[Derived]) -> [usize; COLUMNS],
+) {
+    let _ = writeln!(out, "\n## {title}\n\n| service | {} |", columns.join(" | "));
+    let _ = writeln!(out, "|---|{}", "--:|".repeat(COLUMNS));
+    for (service, rows) in &built.derived {
+        let _ = writeln!(out, "| {service} | {} |", counts(rows).map(|count| count.to_string()).join(" | "));
+    }
+}
+
+fn resources(rows: &[Derived]) -> [usize; 7] {
     let count = |holds: &dyn Fn(&Derived) -> bool| rows.iter().filter(|row| holds(row)).count();
-    let with = |class: Class| count(&|row| classes(&row.row).contains(class));
     [
         rows.len(),
         count(&|row| row.documented),
-        count(&|row| is_bound(&row.row)),
-        count(&|row| !is_bound(&row.row) && !falls(row)),
+        count(&|row| row.told == Told::Exactly),
+        count(&|row| row.told == Told::InPart),
+        count(&|row| matches!(row.told, Told::No(_))),
+        count(&|row| row.told == Told::NothingToTell),
         count(&|row| row.row.checks.iter().any(|check| check.fallback == Fallback::AccountLevel)),
-        count(&|row| falls(row)),
+    ]
+}
+
+fn levels_and_classes(rows: &[Derived]) -> [usize; 9] {
+    let of = |level: AccessLevel| rows.iter().filter(|row| row.level == level).count();
+    let with = |class: Class| rows.iter().filter(|row| classes(&row.row).contains(class)).count();
+    [
+        of(AccessLevel::List),
+        of(AccessLevel::Read),
+        of(AccessLevel::Tagging),
+        of(AccessLevel::Write),
+        of(AccessLevel::PermissionsManagement),
         with(Class::SecretReturning),
         with(Class::Delegating),
         with(Class::Destructive),
@@ -130,14 +185,30 @@ fn counts(rows: &[Derived]) -> [usize; 10] {
     ]
 }
 
-fn falls(derived: &Derived) -> bool {
-    !is_bound(&derived.row) && derived.has_types
-}
-
-fn list<'r>(out: &mut String, service: &str, rows: impl Iterator<Item = &'r Derived>) {
-    let names: Vec<_> = rows.map(|row| row.row.name.as_str()).collect();
-    if !names.is_empty() {
-        let _ = writeln!(out, "* **{service}** ({}): {}", names.len(), names.join(", "));
+/// The operations whose resource is not told, by service and reason.
+fn falling(out: &mut String, built: &Built) {
+    let mut by_reason: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut by_service: BTreeMap<&str, BTreeMap<&str, Vec<&str>>> = BTreeMap::new();
+    for (service, rows) in &built.derived {
+        for row in rows {
+            let reason = match &row.told {
+                Told::No(reason) => reason.as_str(),
+                Told::InPart => "told in part: what names it is not what the ARN consists of",
+                Told::Exactly | Told::NothingToTell => continue,
+            };
+            *by_reason.entry(reason.split_once(": ").map_or(reason, |(kind, _)| kind)).or_default() += 1;
+            by_service.entry(service).or_default().entry(reason).or_default().push(&row.row.name);
+        }
+    }
+    let _ = writeln!(out, "\n## Operations whose resource is not told exactly\n\n| why | operations |\n|---|--:|");
+    for (reason, count) in by_reason {
+        let _ = writeln!(out, "| {reason} | {count} |");
+    }
+    let _ = writeln!(out, "\n| service | why | operations |\n|---|---|---|");
+    for (service, reasons) in by_service {
+        for (reason, names) in reasons {
+            let _ = writeln!(out, "| {service} | {reason} ({}) | {} |", names.len(), names.join(", "));
+        }
     }
 }
 

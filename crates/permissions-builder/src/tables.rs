@@ -63,6 +63,8 @@ pub struct OperationBlock {
     pub also: Vec<CheckLine>,
     /// Whether mechanical secondary checks are left away.
     pub only: bool,
+    /// Why the row is as it is.
+    pub reason: String,
 }
 
 /// A block that gives a class.
@@ -143,17 +145,20 @@ impl Tables {
 
     fn block(&mut self, name: &str, lines: &[(usize, &str)], wrong: &mut Vec<String>) {
         let Some(((at, head), body)) = lines.split_first() else { return };
-        let reason = body.iter().any(|(_, line)| line.starts_with("because ") && line.len() > 16);
-        if !reason {
+        let reason: Vec<_> =
+            body.iter().map(|(_, line)| *line).skip_while(|line| !line.starts_with("because ")).collect();
+        let reason = reason.join(" ");
+        let reason = reason.trim_start_matches("because ");
+        if reason.len() <= 8 {
             wrong.push(format!("{name}:{at}: `{head}` has no reason"));
         }
         let body: Vec<_> = body.iter().take_while(|(_, line)| !line.starts_with("because ")).copied().collect();
-        if let Err(reason) = self.read(head, &body) {
+        if let Err(reason) = self.read(head, &body, reason) {
             wrong.push(format!("{name}:{at}: `{head}`: {reason}"));
         }
     }
 
-    fn read(&mut self, head: &str, body: &[(usize, &str)]) -> Result<(), String> {
+    fn read(&mut self, head: &str, body: &[(usize, &str)], reason: &str) -> Result<(), String> {
         let words: Vec<_> = head.split_whitespace().collect();
         match words.as_slice() {
             ["bind", kind @ ..] => {
@@ -163,7 +168,8 @@ impl Tables {
                 self.bindings.push((kind.join(" "), templates));
             }
             ["operation", service, operations @ ..] => {
-                self.operations.push(operation(service, operations, body)?);
+                let block = operation(service, operations, body)?;
+                self.operations.push(OperationBlock { reason: reason.to_owned(), ..block });
             }
             ["class", class, names @ ..] => self.classes.push(class_block(class, names, body, false)?),
             ["unclass", class, names @ ..] => self.classes.push(class_block(class, names, body, true)?),

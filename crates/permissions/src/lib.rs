@@ -14,7 +14,6 @@ mod partiql;
 mod permissions;
 pub mod resolve;
 mod scope;
-mod suggest;
 pub mod template;
 pub mod wire;
 

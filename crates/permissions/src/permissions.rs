@@ -7,7 +7,6 @@ use countersign_domain::{AccessLevel, AccountId, Classes, Permission, Value};
 use crate::error::PermissionsError;
 use crate::evaluate;
 use crate::format::{ActionRow, Frame, FrameKind, OperationRow, decode_actions, decode_blob, decode_operations};
-use crate::suggest;
 use crate::template::Place;
 
 static BLOB: &[u8] = include_bytes!("../data/permissions.bin");
@@ -183,14 +182,6 @@ impl Permissions {
             .iter()
             .filter_map(|rows| Some((rows.frame.name, rows.rows(decode_operations)?)))
             .flat_map(|(service, rows)| rows.iter().map(move |row| (service, row)))
-    }
-
-    /// The IAM action that `name` was probably meant to be, if any is near.
-    pub fn suggest(&self, name: &str) -> Option<&str> {
-        suggest::nearest(name, self.prefixes.0.iter().map(|rows| rows.frame.name), |prefix| {
-            let rows = self.prefixes.get(prefix).and_then(|rows| rows.rows(decode_actions));
-            rows.unwrap_or_default().iter().map(|row| row.name.as_str())
-        })
     }
 }
 

@@ -112,20 +112,12 @@ fn a_method_that_is_not_the_operations_is_refused() {
 }
 
 #[test]
-fn actions_are_found_and_suggested() {
+fn actions_are_found_in_any_letter_case() {
     let data = Permissions::embedded();
     let action = data.action("s3:getobject").unwrap();
     assert_eq!((action.name, action.documented), ("s3:GetObject", true));
     assert!(data.action("sts:AssumeRole").unwrap().classes.contains(Class::CredentialReturning));
     assert!(data.action("s3:GetObjects").is_none());
-    for (misspelt, meant) in [
-        ("s3:GetObjects", Some("s3:GetObject")),
-        ("dynamodb:PutItems", Some("dynamodb:PutItem")),
-        ("lamda:InvokeFunction", Some("lambda:InvokeFunction")),
-        ("nonsense:Whatever", None),
-    ] {
-        assert_eq!(data.suggest(misspelt), meant, "{misspelt}");
-    }
     assert!(data.actions().count() > 20_000);
 }
 

@@ -3,7 +3,7 @@
 use crate::members::Member;
 
 /// Whether anything about the member says that it holds an ARN.
-pub(super) fn may_be_an_arn(member: &Member) -> bool {
+pub(crate) fn may_be_an_arn(member: &Member) -> bool {
     let holds_word = |text: &str| words(text).any(|word| matches!(word.as_str(), "arn" | "arns"));
     member.plain.ends_with("arn")
         || member.pattern.contains("arn")
