@@ -190,7 +190,8 @@ impl FrameWriter {
             frame.text(error.code);
             frame.shape_id(error.shape);
         });
-        self.many(service.shapes.get(SCALARS.len()..).unwrap_or_default(), Self::shape);
+        let shapes: Vec<_> = service.shapes.own().collect();
+        self.many(&shapes, |frame, shape| frame.shape(shape));
     }
 
     fn partition_endpoints(&mut self, partitions: &[PartitionEndpoints]) {

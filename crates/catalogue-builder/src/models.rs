@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use countersign_catalogue::model::{
     EndpointTable, Location, Member, MemberTraits, ModelledError, Namespace, Operation, OperationTraits, Partition,
-    SCALARS, ServiceModel, Shape, Signing, Structure, Text, TimeFormat,
+    SCALARS, ServiceModel, Shape, Shapes, Signing, Structure, Text, TimeFormat,
 };
 use countersign_domain::Protocol;
 use serde_json::Value;
@@ -232,12 +232,12 @@ impl<'a> ServiceReader<'a> {
         number
     }
 
-    fn shapes(&mut self) -> Result<Vec<Shape>, BuildError> {
-        let mut shapes = Vec::from(SCALARS);
-        while let Some(name) = self.waiting.get(shapes.len() - SCALARS.len()).cloned() {
-            shapes.push(self.shape(&name)?);
+    fn shapes(&mut self) -> Result<Shapes, BuildError> {
+        let mut own = Vec::new();
+        while let Some(name) = self.waiting.get(own.len()).cloned() {
+            own.push(self.shape(&name)?);
         }
-        Ok(shapes)
+        Ok(Shapes::of(own))
     }
 
     fn shape(&mut self, name: &str) -> Result<Shape, BuildError> {

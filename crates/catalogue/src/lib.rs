@@ -34,6 +34,7 @@ mod rest_write;
 mod scalar;
 mod serialise;
 mod service;
+mod shapes;
 mod template;
 mod understand;
 mod upstream;

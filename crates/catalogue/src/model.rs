@@ -5,6 +5,7 @@
 use countersign_domain::Protocol;
 
 use crate::fault::{Fault, FaultKind, Read};
+pub use crate::shapes::Shapes;
 
 /// Text of the catalogue.
 pub type Text = &'static str;
@@ -63,7 +64,7 @@ pub struct ServiceModel {
     /// The operations, sorted by name.
     pub operations: Vec<Operation>,
     /// The shapes that the operations reach.
-    pub shapes: Vec<Shape>,
+    pub shapes: Shapes,
     /// The endpoint tables; an operation names one by its place.
     pub endpoints: Vec<EndpointTable>,
     /// The errors that the operations name.

@@ -1,6 +1,6 @@
 //! A service that has been decoded, ready to match requests.
 
-use crate::blob::{BlobError, read_service};
+use crate::blob::BlobError;
 use crate::fault::Read;
 use crate::model::{Location, Member, Operation, ServiceModel, Structure};
 use crate::template::Template;
@@ -17,7 +17,7 @@ impl Service {
     pub(crate) fn decode(frame: &[u8], decoded_length: usize) -> Result<Service, BlobError> {
         let decoded = crate::frame::decompress(frame, decoded_length)?;
         // A frame is decoded once and then used until the process ends.
-        let model = read_service(Box::leak(decoded.into_boxed_slice()))?;
+        let model = crate::frame::read_service(Box::leak(decoded.into_boxed_slice()))?;
         let templates = model.operations.iter().map(|operation| Template::parse(operation.uri)).collect();
         Ok(Service { model, templates })
     }

@@ -62,7 +62,7 @@ static NOTHING: ServiceModel = ServiceModel {
     xml_namespace: "",
     access_denied: "",
     operations: Vec::new(),
-    shapes: Vec::new(),
+    shapes: crate::model::Shapes::of(Vec::new()),
     endpoints: Vec::new(),
     errors: Vec::new(),
     namespaces: Vec::new(),
