@@ -325,3 +325,45 @@ fn time_format(byte: u8) -> Result<TimeFormat, BlobError> {
         _ => return Err(BlobError("no such timestamp format")),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static BLOB: &[u8] = include_bytes!("../data/catalogue.bin");
+
+    fn frame_of(id: &str) -> Vec<u8> {
+        let (directory, frames) = crate::blob::read_directory(BLOB).unwrap();
+        let entry = directory.services.iter().find(|entry| entry.id == id).unwrap();
+        decompress(&frames[entry.frame_start..][..entry.frame_length], entry.decoded_length).unwrap()
+    }
+
+    #[test]
+    fn every_shape_of_every_service_can_be_read() {
+        let (directory, _) = crate::blob::read_directory(BLOB).unwrap();
+        for entry in directory.services {
+            let model = read_service(frame_of(entry.id).leak()).unwrap();
+            assert!(model.shapes.all_can_be_read(), "{}", entry.id);
+        }
+    }
+
+    #[test]
+    fn what_is_read_of_a_damaged_frame_can_be_read_whole() {
+        let frame = frame_of("sts");
+        let (mut read, mut refused) = (0, 0);
+        for place in (0..frame.len()).step_by(3) {
+            for change in [0x01, 0x80, 0xff] {
+                let mut damaged = frame.clone();
+                damaged[place] ^= change;
+                match read_service(damaged.leak()) {
+                    Ok(model) => {
+                        assert!(model.shapes.all_can_be_read(), "byte {place} by {change:#x}");
+                        read += 1;
+                    }
+                    Err(_) => refused += 1,
+                }
+            }
+        }
+        assert!(read > 0 && refused > 0, "{read} read, {refused} refused");
+    }
+}

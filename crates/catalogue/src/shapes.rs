@@ -61,11 +61,21 @@ impl Shapes {
 
     /// Those behind [`SCALARS`], in the order of their ids.
     pub fn own(&self) -> impl Iterator<Item = &Shape> {
+        self.own_ids().filter_map(|id| self.get(id))
+    }
+
+    fn own_ids(&self) -> std::ops::Range<ShapeId> {
         let count = match &self.0 {
             Source::Made(own) => own.len(),
             Source::Frame(shapes) => shapes.starts.len(),
         };
-        (SCALARS.len()..SCALARS.len() + count).filter_map(|id| self.get(id))
+        SCALARS.len()..SCALARS.len() + count
+    }
+
+    /// Whether each can be read, which is so for whatever a frame gave.
+    #[cfg(test)]
+    pub(crate) fn all_can_be_read(&self) -> bool {
+        self.own_ids().all(|id| self.get(id).is_some())
     }
 }
 
