@@ -1,6 +1,9 @@
 //! What the limits of a bundle would count. Counted by window, so that parts of the input add up in any order.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cell::LazyCell,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use countersign_domain::{
     Decision, GroupName, Timestamp,
@@ -72,12 +75,14 @@ impl LimitCounts {
         groups.extend(made.groups.iter().cloned());
         let of =
             Circumstances { agent: &made.agent, groups: &groups, target: &made.target.name, rules: decision.rules() };
+        // Many limits can be about one call, which names the same resources under each.
+        let resources = LazyCell::new(|| resources_of(&made.agent, &made.target.name, &recorded.call));
         for counter in limits.iter().flat_map(|limit| limit.counters(&of, made.at)) {
             let place = Place { limit: counter.limit, subject: counter.subject, from: counter.from };
             let count = self.0.entry(place).or_default();
             count.calls += 1;
             if counter.distinct_resources.is_some() {
-                count.resources.extend(resources_of(&made.agent, &made.target.name, &recorded.call));
+                count.resources.extend(resources.iter());
             }
         }
     }

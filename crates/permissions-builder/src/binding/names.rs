@@ -235,6 +235,16 @@ fn with_account(format: &str) -> String {
 mod tests {
     use super::*;
 
+    /// What the resource type `kind` of the operation `name` is bound to by its inputs alone.
+    fn bound(name: &str, kind: &str, inputs: &[Member], format: &str) -> Option<String> {
+        let (tables, model) = (crate::tables::Tables::default(), crate::botocore::Model::empty());
+        let operation = crate::botocore::Operation::empty();
+        let binder = Binder { service: "x", model: &model, operation: &operation, name, inputs, tables: &tables };
+        // The prefix in front of an action is that of the format.
+        let prefix = format.split(':').nth(2).unwrap();
+        binder.by_names(prefix, kind, format, false, true).map(|bound| bound.expression)
+    }
+
     #[test]
     fn nouns_of_operations() {
         assert!(is_about("DescribeTable", "table"));
@@ -261,15 +271,6 @@ mod tests {
     #[test]
     fn only_the_last_variable_is_called_after_the_type() {
         let input = |names: &[&str]| -> Vec<Member> { names.iter().map(|name| Member::named(name)).collect() };
-        let bound = |name: &str, members: &[&str], format: &str| {
-            let tables = crate::tables::Tables::default();
-            let model = crate::botocore::Model::empty();
-            let operation = crate::botocore::Operation::empty();
-            let inputs = input(members);
-            let binder =
-                Binder { service: "x", model: &model, operation: &operation, name, inputs: &inputs, tables: &tables };
-            binder.by_names("x", "index", format, false, true).map(|bound| bound.expression)
-        };
         let format = "arn:${Partition}:x:${Region}:${Account}:bucket/${BucketName}/index/${IndexName}";
         for (name, members, expected) in [
             ("GetIndex", ["bucketName", "indexName"].as_slice(), "bucket/{bucketName}/index/{indexName}"),
@@ -277,11 +278,15 @@ mod tests {
             ("GetIndex", &["indexName"], "bucket/{-}/index/{indexName:arn}"),
             ("GetIndex", &["name"], "bucket/{-}/index/{name:arn}"),
         ] {
-            assert_eq!(bound(name, members, format), Some(format!("arn:$P:x:$R:$A:{expected}")), "{members:?}");
+            assert_eq!(
+                bound(name, "index", &input(members), format),
+                Some(format!("arn:$P:x:$R:$A:{expected}")),
+                "{members:?}"
+            );
         }
         let generic = "arn:${Partition}:x:${Region}:${Account}:index/${ResourceId}";
         assert_eq!(
-            bound("GetIndex", &["ResourceId", "IndexId"], generic),
+            bound("GetIndex", "index", &input(&["ResourceId", "IndexId"]), generic),
             Some("arn:$P:x:$R:$A:index/{IndexId}".to_owned())
         );
     }
@@ -289,53 +294,24 @@ mod tests {
     #[test]
     fn a_member_of_fixed_values_is_no_name() {
         let kind = Member { is_free_text: false, ..Member::named("kind") };
-        let inputs = [kind, Member::named("thingId")];
-        let (tables, model) = (crate::tables::Tables::default(), crate::botocore::Model::empty());
-        let operation = crate::botocore::Operation::empty();
-        let binder = Binder {
-            service: "x",
-            model: &model,
-            operation: &operation,
-            name: "GetThing",
-            inputs: &inputs,
-            tables: &tables,
-        };
-        let bound =
-            binder.by_names("x", "thing", "arn:${Partition}:x:${Region}:${Account}:${Kind}/${ThingId}", false, true);
-        assert_eq!(bound.map(|bound| bound.expression), Some("arn:$P:x:$R:$A:{-}/{thingId:arn}".to_owned()));
+        let format = "arn:${Partition}:x:${Region}:${Account}:${Kind}/${ThingId}";
+        let bound = bound("GetThing", "thing", &[kind, Member::named("thingId")], format);
+        assert_eq!(bound, Some("arn:$P:x:$R:$A:{-}/{thingId:arn}".to_owned()));
     }
 
     #[test]
     fn an_id_of_any_kind_is_not_this_kinds() {
         let inputs = [Member::named("Identifier"), Member::named("IdentifierType")];
-        let (tables, model) = (crate::tables::Tables::default(), crate::botocore::Model::empty());
-        let operation = crate::botocore::Operation::empty();
-        let binder = Binder {
-            service: "x",
-            model: &model,
-            operation: &operation,
-            name: "GetThing",
-            inputs: &inputs,
-            tables: &tables,
-        };
-        let bound =
-            binder.by_names("x", "thing", "arn:${Partition}:x:${Region}:${Account}:thing/${ThingId}", false, true);
-        assert_eq!(bound.map(|bound| bound.expression), Some("arn:$P:x:$R:$A:thing/{Identifier:arn}".to_owned()));
+        let format = "arn:${Partition}:x:${Region}:${Account}:thing/${ThingId}";
+        assert_eq!(
+            bound("GetThing", "thing", &inputs, format),
+            Some("arn:$P:x:$R:$A:thing/{Identifier:arn}".to_owned())
+        );
     }
 
     #[test]
     fn an_account_is_no_resource() {
-        let inputs = [Member::named("AccountId")];
-        let (tables, model) = (crate::tables::Tables::default(), crate::botocore::Model::empty());
-        let operation = crate::botocore::Operation::empty();
-        let binder = Binder {
-            service: "x",
-            model: &model,
-            operation: &operation,
-            name: "GetBlock",
-            inputs: &inputs,
-            tables: &tables,
-        };
-        assert_eq!(binder.by_names("s3", "bucket", "arn:${Partition}:s3:::${BucketName}", false, true), None);
+        let format = "arn:${Partition}:s3:::${BucketName}";
+        assert_eq!(bound("GetBlock", "bucket", &[Member::named("AccountId")], format), None);
     }
 }
