@@ -272,6 +272,13 @@ impl Settings {
         self.agents.iter().filter(|entry| entry.matches(agent)).flat_map(|entry| entry.groups.iter().cloned()).collect()
     }
 
+    /// All groups of `agent`: by the bundle's entries, and `by_token`.
+    pub fn all_groups_of(&self, agent: &AgentId, by_token: &BTreeSet<GroupName>) -> BTreeSet<GroupName> {
+        let mut groups = self.groups_of(agent);
+        groups.extend(by_token.iter().cloned());
+        groups
+    }
+
     /// The persons in `group`.
     pub fn members_of<'a>(&'a self, group: &'a GroupName) -> impl Iterator<Item = &'a Person> {
         self.persons.iter().filter(move |person| person.groups.contains(group))

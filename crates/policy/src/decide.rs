@@ -73,8 +73,7 @@ impl Bundle {
     }
 
     pub(crate) fn scene<'a>(&'a self, call: &'a Call, facts: &'a Facts<'a>) -> Scene<'a> {
-        let mut groups = self.settings().groups_of(facts.agent);
-        groups.extend(facts.agent_groups.iter().cloned());
+        let groups = self.settings().all_groups_of(facts.agent, facts.agent_groups);
         let mut owners = self.settings().owners_of(facts.agent);
         owners.extend(facts.owners.iter().cloned());
         Scene { names: self.names(), call, facts, groups, owners }

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use countersign_aws::authority::Counting;
 use countersign_domain::{
-    GroupName,
     event::{Event, Happening},
     limits::{Charge, Circumstances, Exceeded, PendingPool, resources_of},
 };
@@ -30,8 +29,7 @@ impl Gateway {
             return Ok(Budget::default());
         }
         let login = &deciding.caller.claims.login;
-        let mut groups: BTreeSet<GroupName> = self.bundle.settings().groups_of(&login.agent);
-        groups.extend(login.groups.iter().cloned());
+        let groups = self.bundle.settings().all_groups_of(&login.agent, &login.groups);
         let of = Circumstances {
             agent: &login.agent,
             groups: &groups,

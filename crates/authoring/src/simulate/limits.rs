@@ -6,7 +6,7 @@ use std::{
 };
 
 use countersign_domain::{
-    Decision, GroupName, Timestamp,
+    Decision, Timestamp,
     ids::LimitName,
     limits::{Circumstances, Counted, LimitSubject, RateLimit, ResourceMark, resources_of},
     settings::Settings,
@@ -71,8 +71,7 @@ impl LimitCounts {
             return;
         }
         let made = &recorded.circumstances;
-        let mut groups: BTreeSet<GroupName> = settings.groups_of(&made.agent);
-        groups.extend(made.groups.iter().cloned());
+        let groups = settings.all_groups_of(&made.agent, &made.groups);
         let of =
             Circumstances { agent: &made.agent, groups: &groups, target: &made.target.name, rules: decision.rules() };
         // Many limits can be about one call, which names the same resources under each.
